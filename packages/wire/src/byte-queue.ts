@@ -1,0 +1,96 @@
+/** Chunks in, exact counts out: what stands between a stream of bytes and a parser. */
+
+import { concat } from './bytes.ts'
+
+/**
+ * Holds chunks without copying them. A result is a view of one chunk where the bytes lie in one,
+ * and a copy only where they cross a border.
+ */
+export class ByteQueue {
+  #chunks: Uint8Array[] = []
+  #first = 0
+  #length = 0
+
+  /** Bytes held. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** Adds `bytes`, which the queue now owns. */
+  push(bytes: Uint8Array): void {
+    if (bytes.length === 0) return
+    this.#chunks.push(bytes)
+    this.#length += bytes.length
+  }
+
+  /** The next `count` bytes, left where they are; undefined when fewer are held. */
+  peek(count: number): Uint8Array | undefined {
+    if (count > this.#length) return undefined
+    const head = this.#chunks[this.#first]
+    if (head === undefined || count === 0) return new Uint8Array(0)
+    return head.length >= count ? head.subarray(0, count) : this.#gather(count)
+  }
+
+  /** The next `count` bytes, removed; undefined (and nothing removed) when fewer are held. */
+  take(count: number): Uint8Array | undefined {
+    const bytes = this.peek(count)
+    if (bytes !== undefined) this.skip(count)
+    return bytes
+  }
+
+  /** Removes the next `count` bytes, at most all. */
+  skip(count: number): void {
+    let left = Math.min(count, this.#length)
+    this.#length -= left
+    while (left > 0) {
+      const head = this.#chunks[this.#first] as Uint8Array
+      if (head.length > left) {
+        this.#chunks[this.#first] = head.subarray(left)
+        break
+      }
+      left -= head.length
+      this.#chunks[this.#first] = emptied
+      this.#first++
+    }
+    if (this.#first === this.#chunks.length) {
+      this.#chunks = []
+      this.#first = 0
+    } else if (this.#first > 64 && this.#first * 2 > this.#chunks.length) {
+      this.#chunks = this.#chunks.slice(this.#first)
+      this.#first = 0
+    }
+  }
+
+  /** Where `byte` first occurs among the next `within` bytes; -1 when it does not. */
+  indexOf(byte: number, within = this.#length): number {
+    let base = 0
+    for (let i = this.#first; i < this.#chunks.length && base < within; i++) {
+      const chunk = this.#chunks[i] as Uint8Array
+      const at = chunk.indexOf(byte)
+      if (at >= 0) return base + at < within ? base + at : -1
+      base += chunk.length
+    }
+    return -1
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    this.#chunks = []
+    this.#first = 0
+    this.#length = 0
+  }
+
+  #gather(count: number): Uint8Array {
+    const parts: Uint8Array[] = []
+    let left = count
+    for (let i = this.#first; left > 0; i++) {
+      const chunk = this.#chunks[i] as Uint8Array
+      const part = chunk.length > left ? chunk.subarray(0, left) : chunk
+      parts.push(part)
+      left -= part.length
+    }
+    return concat(...parts)
+  }
+}
+
+const emptied = new Uint8Array(0)

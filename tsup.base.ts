@@ -1,0 +1,18 @@
+import { defineConfig, type Options } from 'tsup'
+
+/** The one build of every published package: ESM, CJS and types, with shared chunks so that a class has one identity. */
+export function library(entry: Record<string, string>, more: Options = {}): ReturnType<typeof defineConfig> {
+  return defineConfig({
+    entry,
+    format: ['esm', 'cjs'],
+    platform: 'neutral',
+    target: 'node20',
+    sourcemap: true,
+    clean: true,
+    splitting: true,
+    external: [/^#/, /^node:/],
+    removeNodeProtocol: false,
+    dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+    ...more,
+  })
+}
