@@ -1,0 +1,5 @@
+export * from './key-files.ts'
+export * from './openssh.ts'
+export * from './ports.ts'
+export * from './process.ts'
+export * from './rng.ts'
