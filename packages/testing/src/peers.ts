@@ -1,0 +1,71 @@
+/** Which other SSH implementations are installed here. */
+
+import { spawnSync } from 'node:child_process'
+import { findProgram } from './process.ts'
+
+export interface Peer {
+  readonly name: PeerName
+  /** What it calls its version, as short as possible. */
+  readonly version: string
+  /** The program: itself, or the Python that has the module. */
+  readonly path: string
+}
+
+type Probe = {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly version: RegExp
+  readonly debian: string
+}
+
+const probes = {
+  ssh: { program: 'ssh', args: ['-V'], version: /OpenSSH_\S+/, debian: 'openssh-client' },
+  sshd: { program: 'sshd', args: ['-?'], version: /OpenSSH_[^\s,]+/, debian: 'openssh-server' },
+  'ssh-keygen': {
+    program: 'ssh-keygen',
+    args: ['-?'],
+    version: /usage: ssh-keygen/,
+    debian: 'openssh-client',
+  },
+  dropbear: { program: 'dropbear', args: ['-V'], version: /v\S+/, debian: 'dropbear-bin' },
+  dbclient: { program: 'dbclient', args: ['-V'], version: /v\S+/, debian: 'dropbear-bin' },
+  plink: { program: 'plink', args: ['-V'], version: /Release \S+/, debian: 'putty-tools' },
+  puttygen: { program: 'puttygen', args: ['-V'], version: /Release \S+/, debian: 'putty-tools' },
+  asyncssh: {
+    program: 'python3',
+    args: ['-c', 'import asyncssh; print(asyncssh.__version__)'],
+    version: /^\d\S*/,
+    debian: 'python3-asyncssh',
+  },
+  paramiko: {
+    program: 'python3',
+    args: ['-c', 'import paramiko; print(paramiko.__version__)'],
+    version: /^\d\S*/,
+    debian: 'python3-paramiko',
+  },
+} as const satisfies Record<string, Probe>
+
+export type PeerName = keyof typeof probes
+export const peerNames = Object.keys(probes) as readonly PeerName[]
+
+const found = new Map<PeerName, Peer | undefined>()
+
+/** The peer if it is installed here and runs. */
+export function findPeer(name: PeerName): Peer | undefined {
+  if (!found.has(name)) found.set(name, look(name, probes[name]))
+  return found.get(name)
+}
+
+/** Why tests against `name` cannot run here, in words; undefined when they can. */
+export function whyMissing(name: PeerName): string | undefined {
+  if (findPeer(name) !== undefined) return undefined
+  return `${name} is not installed (Debian: apt-get install ${probes[name].debian})`
+}
+
+function look(name: PeerName, probe: Probe): Peer | undefined {
+  const path = findProgram(probe.program)
+  if (path === undefined) return undefined
+  const result = spawnSync(path, probe.args, { encoding: 'utf8', timeout: 20_000 })
+  const version = probe.version.exec(`${result.stdout}${result.stderr}`)?.[0]
+  return version === undefined ? undefined : { name, version, path }
+}
