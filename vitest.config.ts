@@ -1,18 +1,23 @@
-import { readdirSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+const root = dirname(fileURLToPath(import.meta.url))
 const conditions = ['@hawser/source', 'module', 'node', 'development|production']
-const packages = readdirSync('packages').map((name) => ({
+
+const packages = readdirSync(join(root, 'packages')).map((name) => ({
   extends: true as const,
-  root: resolve('packages', name),
-  test: { name, include: ['src/**/*.test.ts'] },
+  root: join(root, 'packages', name),
+  test: { name, include: ['src/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 },
 }))
-const suites = ['interop', 'compat', 'transcripts', 'packaging'].map((name) => ({
-  extends: true as const,
-  root: resolve('test', name),
-  test: { name, include: ['**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
-}))
+const suites = ['interop', 'compat', 'transcripts', 'fuzz', 'packaging', 'demo']
+  .filter((name) => existsSync(join(root, 'test', name)))
+  .map((name) => ({
+    extends: true as const,
+    root: join(root, 'test', name),
+    test: { name, include: ['**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+  }))
 
 export default defineConfig({
   resolve: { conditions },
