@@ -1,0 +1,465 @@
+/** The backend over node:crypto, for Node, Bun and Deno. The only file of the package that imports from `node:`. */
+
+import * as crypto from 'node:crypto'
+import { assertNever, bigintToBytes, bytesToBigint, concat, equal } from '@hawser/wire'
+import type {
+  Aead,
+  AgreementKeyPair,
+  Backend,
+  CurveName,
+  HashName,
+  MacFunction,
+  PrivateKeyParts,
+  PublicKeyParts,
+  StreamCipher,
+} from './backend.ts'
+import { checkPointForm, checkScalarLength, curves } from './curves.ts'
+import { bitString, element, integer, octetString, sequence } from './der.ts'
+import { checkNewModulus, modPowBytes, type RsaPrivate, rsaPrivate, rsaPublic } from './rsa.ts'
+
+type Sign = (hash: HashName, data: Uint8Array) => Uint8Array
+type Verify = (hash: HashName, data: Uint8Array, signature: Uint8Array) => boolean
+
+const chacha20 = findChacha20()
+
+export const backend: Backend = {
+  name: 'node',
+  random,
+  hash,
+  hmac,
+  aesGcm,
+  aesCtr,
+  aesCbc,
+  ...(chacha20 === undefined ? {} : { chacha20 }),
+  x25519,
+  ecdh,
+  modPow,
+  signer,
+  verifier,
+  generateKey,
+  publicFromPrivate,
+}
+
+// bytes
+
+/** node:crypto gives Buffers, whose slice() is a view and whose class would show: hand on the same memory as a Uint8Array. */
+function plain(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+}
+
+const poolSize = 8192
+const pool = new Uint8Array(poolSize)
+let poolAt = poolSize
+
+/** Small requests come from a pool, since a call costs more than a microsecond; what was handed out is erased from it. */
+function random(length: number): Uint8Array {
+  if (length > poolSize / 8) return crypto.randomFillSync(new Uint8Array(length))
+  if (poolAt + length > poolSize) {
+    crypto.randomFillSync(pool)
+    poolAt = 0
+  }
+  const bytes = pool.slice(poolAt, poolAt + length)
+  pool.fill(0, poolAt, poolAt + length)
+  poolAt += length
+  return bytes
+}
+
+function hash(name: HashName, ...parts: readonly Uint8Array[]): Uint8Array {
+  const running = crypto.createHash(name)
+  for (const part of parts) running.update(part)
+  return plain(running.digest())
+}
+
+function hmac(name: HashName, secret: Uint8Array): MacFunction {
+  const key = crypto.createSecretKey(secret)
+  return (...parts) => {
+    const running = crypto.createHmac(name, key)
+    for (const part of parts) running.update(part)
+    return plain(running.digest())
+  }
+}
+
+// ciphers
+
+const noBuffer = plain(new Uint8Array(0))
+
+function aesGcm(secret: Uint8Array): Aead {
+  const key = aesKey(secret)
+  const name = `aes-${secret.length * 8}-gcm` as crypto.CipherGCMTypes
+  const options = { authTagLength: 16 }
+  return {
+    seal(nonce, aad, data) {
+      checkNonce(nonce)
+      const cipher = crypto.createCipheriv(name, key, nonce, options)
+      cipher.setAAD(aad)
+      const ciphertext = data.length === 0 ? noBuffer : plain(cipher.update(data))
+      cipher.final()
+      return { ciphertext, tag: plain(cipher.getAuthTag()) }
+    },
+    open(nonce, aad, ciphertext, tag) {
+      checkNonce(nonce)
+      if (tag.length !== 16) return undefined
+      const decipher = crypto.createDecipheriv(name, key, nonce, options)
+      decipher.setAAD(aad)
+      decipher.setAuthTag(tag)
+      const data = ciphertext.length === 0 ? noBuffer : plain(decipher.update(ciphertext))
+      try {
+        decipher.final()
+      } catch {
+        // The only reason for final() of an AEAD to fail.
+        return undefined
+      }
+      return data
+    },
+  }
+}
+
+function aesCtr(secret: Uint8Array, iv: Uint8Array): StreamCipher {
+  const key = aesKey(secret)
+  checkIv(iv)
+  const cipher = crypto.createCipheriv(`aes-${secret.length * 8}-ctr`, key, iv)
+  return { update: (data) => plain(cipher.update(data)) }
+}
+
+function aesCbc(secret: Uint8Array, iv: Uint8Array, direction: 'encrypt' | 'decrypt'): StreamCipher {
+  const key = aesKey(secret)
+  checkIv(iv)
+  const name = `aes-${secret.length * 8}-cbc`
+  const cipher =
+    direction === 'encrypt' ? crypto.createCipheriv(name, key, iv) : crypto.createDecipheriv(name, key, iv)
+  cipher.setAutoPadding(false)
+  return {
+    update(data) {
+      if (data.length % 16 !== 0) throw new RangeError(`aes-cbc: ${data.length} bytes are not whole blocks`)
+      return plain(cipher.update(data))
+    },
+  }
+}
+
+function aesKey(key: Uint8Array): crypto.KeyObject {
+  if (key.length !== 16 && key.length !== 24 && key.length !== 32)
+    throw new RangeError(`aes: a key has 16, 24 or 32 bytes, not ${key.length}`)
+  return crypto.createSecretKey(key)
+}
+
+function checkIv(iv: Uint8Array): void {
+  if (iv.length !== 16) throw new RangeError(`aes: an iv has 16 bytes, not ${iv.length}`)
+}
+
+function checkNonce(nonce: Uint8Array): void {
+  if (nonce.length !== 12) throw new RangeError(`aes-gcm: a nonce has 12 bytes, not ${nonce.length}`)
+}
+
+/** Raw ChaCha20, which Bun's BoringSSL and FIPS builds of OpenSSL do not have. */
+function findChacha20(): Backend['chacha20'] {
+  const prepared = new WeakMap<Uint8Array, { readonly bytes: Uint8Array; readonly key: crypto.KeyObject }>()
+  // A key object per packet costs 10 µs on Node 24, so one is kept for as long as the caller's array lives unchanged.
+  const keyOf = (secret: Uint8Array): crypto.KeyObject => {
+    const known = prepared.get(secret)
+    if (known !== undefined && equal(known.bytes, secret)) return known.key
+    const key = crypto.createSecretKey(secret)
+    prepared.set(secret, { bytes: Uint8Array.from(secret), key })
+    return key
+  }
+  const run: Backend['chacha20'] = (key, counterAndNonce, data) =>
+    plain(crypto.createCipheriv('chacha20', keyOf(key), counterAndNonce).update(data))
+  try {
+    run(new Uint8Array(32), new Uint8Array(16), new Uint8Array(1))
+    return run
+  } catch {
+    return undefined
+  }
+}
+
+// key agreement
+
+/** DER in front of raw X25519 and Ed25519 keys: SubjectPublicKeyInfo and PKCS#8 (RFC 8410 §4, §7). */
+const rawKeyPrefixes = {
+  x25519: {
+    spki: Uint8Array.of(0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 3, 0x21, 0),
+    pkcs8: Uint8Array.of(0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 4, 0x22, 4, 0x20),
+  },
+  ed25519: {
+    spki: Uint8Array.of(0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0),
+    pkcs8: Uint8Array.of(0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20),
+  },
+} as const
+
+function x25519(): AgreementKeyPair {
+  const privateKey = privateKeyOf(concat(rawKeyPrefixes.x25519.pkcs8, random(32)))
+  return {
+    publicKey: rawPublicKey(privateKey),
+    derive(peer) {
+      if (peer.length !== 32) throw new RangeError(`x25519: a public key has 32 bytes, not ${peer.length}`)
+      const publicKey = publicKeyOf(concat(rawKeyPrefixes.x25519.spki, peer))
+      const secret = refuse('x25519: the peer value is of low order', () =>
+        plain(crypto.diffieHellman({ privateKey, publicKey })),
+      )
+      // RFC 8731 §3: OpenSSL refuses it by itself; not every other library behind node:crypto does.
+      if (equal(secret, new Uint8Array(32))) throw new RangeError('x25519: the peer value is of low order')
+      return secret
+    },
+  }
+}
+
+function ecdh(curve: CurveName): AgreementKeyPair {
+  if (elsewhere(curve)) return otherBackend(curve).ecdh(curve)
+  const pair = crypto.createECDH(curves[curve].openssl)
+  const publicKey = plain(pair.generateKeys())
+  return {
+    publicKey,
+    derive(peer) {
+      checkPointForm(curve, peer)
+      return refuse(`${curve}: the peer value is not on the curve`, () => plain(pair.computeSecret(peer)))
+    },
+  }
+}
+
+/** OID and parameters of a PKCS#3 key. */
+const dhKeyAgreement = Uint8Array.of(0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x03, 0x01)
+
+/** What OpenSSL takes as the modulus of a Diffie-Hellman key. */
+const nativeModulusBytes = { least: 64, most: 1250 } as const
+
+/**
+ * OpenSSL's own constant-time modular power, reached through a PKCS#3 Diffie-Hellman private key with `base` as
+ * generator and `exponent` as secret: when it is read, its public value is computed and nothing else is checked.
+ * (`createDiffieHellman` would first test the modulus for primality, which takes seconds for 8192 bits.)
+ * BigInt where the library has no such keys.
+ */
+function modPow(base: Uint8Array, exponent: Uint8Array, modulus: Uint8Array): Uint8Array {
+  const native =
+    modulus.length >= nativeModulusBytes.least &&
+    modulus.length <= nativeModulusBytes.most &&
+    modulus[0] !== 0 &&
+    ((modulus[modulus.length - 1] as number) & 1) === 1
+  return (native ? nativeModPow(base, exponent, modulus) : undefined) ?? modPowBytes(base, exponent, modulus)
+}
+
+function nativeModPow(base: Uint8Array, exponent: Uint8Array, modulus: Uint8Array): Uint8Array | undefined {
+  const reduced =
+    base.length < modulus.length ? base : bigintToBytes(bytesToBigint(base) % bytesToBigint(modulus))
+  const parameters = sequence(integer(modulus), integer(reduced))
+  const key = sequence(integer(0n), sequence(dhKeyAgreement, parameters), octetString(integer(exponent)))
+  let spki: Uint8Array
+  try {
+    spki = plain(crypto.createPublicKey(privateKeyOf(key)).export({ type: 'spki', format: 'der' }))
+  } catch {
+    // BoringSSL and Deno have no such keys; the caller computes the same by other means.
+    return undefined
+  }
+  // The value is the last INTEGER, inside the BIT STRING behind the algorithm, which is the same as ours.
+  const algorithm = sequence(dhKeyAgreement, parameters)
+  const bits = content(spki.subarray(headLength(spki) + algorithm.length))
+  const value = content(bits.subarray(1))
+  const result = new Uint8Array(modulus.length)
+  const digits = value[0] === 0 ? value.subarray(1) : value
+  result.set(digits, modulus.length - digits.length)
+  return result
+}
+
+/** Bytes of tag and length of the DER element that `bytes` starts with. */
+function headLength(bytes: Uint8Array): number {
+  const first = bytes[1] as number
+  return first < 0x80 ? 2 : 2 + (first & 0x7f)
+}
+
+/** What is in the DER element that `bytes` ends with. */
+function content(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(headLength(bytes))
+}
+
+// keys
+
+function privateKeyOf(pkcs8: Uint8Array): crypto.KeyObject {
+  const key = crypto.createPrivateKey({ key: pkcs8 as Buffer, format: 'der', type: 'pkcs8' })
+  pkcs8.fill(0)
+  return key
+}
+
+function publicKeyOf(spki: Uint8Array): crypto.KeyObject {
+  return crypto.createPublicKey({ key: spki as Buffer, format: 'der', type: 'spki' })
+}
+
+/** The 32 raw bytes of the public half. */
+function rawPublicKey(privateKey: crypto.KeyObject): Uint8Array {
+  return plain(crypto.createPublicKey(privateKey).export({ type: 'spki', format: 'der' })).slice(-32)
+}
+
+/** Runs something that throws for bad values only, and gives that error the class that the interface promises. */
+function refuse<T>(why: string, compute: () => T): T {
+  try {
+    return compute()
+  } catch (cause) {
+    throw new RangeError(why, { cause })
+  }
+}
+
+function signer(key: PrivateKeyParts): Sign {
+  switch (key.type) {
+    case 'ed25519': {
+      const { privateKey, publicKey } = ed25519Private(key.seed)
+      if (!equal(publicKey, key.publicKey))
+        throw new RangeError('ed25519: the public key is not that of the seed')
+      return (_hash, data) => plain(crypto.sign(null, data, privateKey))
+    }
+    case 'ecdsa': {
+      if (elsewhere(key.curve)) return otherBackend(key.curve).signer(key) as Sign
+      if (!equal(publicFromPrivate(key), key.publicKey))
+        throw new RangeError(`${key.curve}: the public key is not that of the scalar`)
+      const privateKey = ecdsaPrivate(key.curve, key.scalar, key.publicKey)
+      return (name, data) => plain(crypto.sign(name, data, { key: privateKey, dsaEncoding: 'ieee-p1363' }))
+    }
+    case 'rsa': {
+      const privateKey = rsaPrivateKeyObject(rsaPrivate(key))
+      return (name, data) => plain(crypto.sign(name, data, privateKey))
+    }
+    default:
+      return assertNever(key)
+  }
+}
+
+function verifier(key: PublicKeyParts): Verify {
+  switch (key.type) {
+    case 'ed25519': {
+      if (key.publicKey.length !== 32)
+        throw new RangeError(`ed25519: a public key has 32 bytes, not ${key.publicKey.length}`)
+      const publicKey = publicKeyOf(concat(rawKeyPrefixes.ed25519.spki, key.publicKey))
+      return (_hash, data, signature) =>
+        signature.length === 64 && crypto.verify(null, data, publicKey, signature)
+    }
+    case 'ecdsa': {
+      const { curve } = key
+      if (elsewhere(curve)) return otherBackend(curve).verifier(key)
+      checkPointForm(curve, key.publicKey)
+      const publicKey = refuse(`${curve}: the public key is not on the curve`, () =>
+        publicKeyOf(sequence(ecAlgorithm(curve), bitString(key.publicKey))),
+      )
+      return (name, data, signature) =>
+        signature.length === 2 * curves[curve].size &&
+        crypto.verify(name, data, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature)
+    }
+    case 'rsa': {
+      const { n, e, size } = rsaPublic(key)
+      const publicKey = crypto.createPublicKey({
+        key: sequence(integer(n), integer(e)) as Buffer,
+        format: 'der',
+        type: 'pkcs1',
+      })
+      return (name, data, signature) =>
+        signature.length === size && crypto.verify(name, data, publicKey, signature)
+    }
+    default:
+      return assertNever(key)
+  }
+}
+
+function publicFromPrivate(key: Parameters<Backend['publicFromPrivate']>[0]): Uint8Array {
+  if (key.type === 'ed25519') return ed25519Private(key.seed).publicKey
+  const { curve, scalar } = key
+  checkScalarLength(curve, scalar)
+  if (elsewhere(curve)) return otherBackend(curve).publicFromPrivate(key)
+  const pair = crypto.createECDH(curves[curve].openssl)
+  return refuse(`${curve}: the scalar is not in 1 to the order of the curve`, () => {
+    pair.setPrivateKey(scalar)
+    return plain(pair.getPublicKey())
+  })
+}
+
+async function generateKey(spec: Parameters<Backend['generateKey']>[0]): Promise<PrivateKeyParts> {
+  if (spec.type === 'ed25519') {
+    const seed = random(32)
+    return { type: 'ed25519', publicKey: ed25519Private(seed).publicKey, seed }
+  }
+  if (spec.type === 'ecdsa') {
+    const { curve } = spec
+    if (elsewhere(curve)) return otherBackend(curve).generateKey(spec)
+    const pair = crypto.createECDH(curves[curve].openssl)
+    const publicKey = plain(pair.generateKeys())
+    const scalar = new Uint8Array(curves[curve].size)
+    const digits = pair.getPrivateKey()
+    scalar.set(digits, scalar.length - digits.length)
+    return { type: 'ecdsa', curve, publicKey, scalar }
+  }
+  checkNewModulus(spec.bits)
+  const privateKey = await new Promise<crypto.KeyObject>((resolve, reject) => {
+    crypto.generateKeyPair('rsa', { modulusLength: spec.bits, publicExponent: 0x10001 }, (error, _, made) => {
+      if (error === null) resolve(made)
+      else reject(error)
+    })
+  })
+  const { n, e, d, p, q, qi } = privateKey.export({ format: 'jwk' })
+  const number = (text: string | undefined): Uint8Array => {
+    if (text === undefined) throw new Error('node:crypto exported an RSA key without its private values')
+    return bigintToBytes(bytesToBigint(Buffer.from(text, 'base64url')))
+  }
+  return {
+    type: 'rsa',
+    n: number(n),
+    e: number(e),
+    d: number(d),
+    p: number(p),
+    q: number(q),
+    iqmp: number(qi),
+  }
+}
+
+function ed25519Private(seed: Uint8Array): { privateKey: crypto.KeyObject; publicKey: Uint8Array } {
+  if (seed.length !== 32) throw new RangeError(`ed25519: a seed has 32 bytes, not ${seed.length}`)
+  const privateKey = privateKeyOf(concat(rawKeyPrefixes.ed25519.pkcs8, seed))
+  return { privateKey, publicKey: rawPublicKey(privateKey) }
+}
+
+/** AlgorithmIdentifier of id-ecPublicKey on a named curve (RFC 5480 §2.1.1). */
+function ecAlgorithm(curve: CurveName): Uint8Array {
+  const ecPublicKey = Uint8Array.of(0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01)
+  return sequence(ecPublicKey, Uint8Array.from(curves[curve].oid))
+}
+
+/** PKCS#8 around an ECPrivateKey (RFC 5958, RFC 5915 §3). */
+function ecdsaPrivate(curve: CurveName, scalar: Uint8Array, publicKey: Uint8Array): crypto.KeyObject {
+  const inner = sequence(integer(1n), octetString(scalar), element(0xa1, bitString(publicKey)))
+  return privateKeyOf(sequence(integer(0n), ecAlgorithm(curve), octetString(inner)))
+}
+
+/** RSAPrivateKey (RFC 8017 appendix A.1.2). */
+function rsaPrivateKeyObject(key: RsaPrivate): crypto.KeyObject {
+  const { n, e, d, p, q, dp, dq, iqmp } = key
+  const der = sequence(...[0n, n, e, d, p, q, dp, dq, iqmp].map(integer))
+  const made = crypto.createPrivateKey({ key: der as Buffer, format: 'der', type: 'pkcs1' })
+  der.fill(0)
+  return made
+}
+
+// what a runtime lacks
+
+let other: Backend | undefined
+
+/** Whether the noble backend stands in for `curve`: Deno's node:crypto has no P-521. */
+function elsewhere(curve: CurveName): boolean {
+  return curve === 'nistp521' && !hasP521
+}
+
+function otherBackend(curve: CurveName): Backend {
+  if (other === undefined)
+    throw new Error(
+      `${curve} is not in this runtime's node:crypto, and the noble backend is still being loaded`,
+    )
+  return other
+}
+
+const hasP521 = findP521()
+// Loaded only where it is needed: it would cost every other start some 30 ms.
+if (!hasP521)
+  void import('./backend.noble.ts').then((module) => {
+    other = module.backend
+  })
+
+function findP521(): boolean {
+  try {
+    crypto.createECDH(curves.nistp521.openssl)
+    return true
+  } catch {
+    return false
+  }
+}
