@@ -1,5 +1,6 @@
 /** Real OpenSSH as a peer: a throw-away sshd on loopback, and runs of ssh against any port. */
 
+import { once } from 'node:events'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -85,7 +86,11 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       throw error
     }
     const stop = async (): Promise<void> => {
-      await running.stop()
+      // Connections hold sshd's stderr open, so its pipes may outlive it.
+      if (running.child.exitCode === null && running.child.signalCode === null) {
+        running.child.kill('SIGTERM')
+        await once(running.child, 'exit')
+      }
       removeFolder(folder)
     }
     return {

@@ -24,7 +24,7 @@ const probes = {
   'ssh-keygen': {
     program: 'ssh-keygen',
     args: ['-?'],
-    version: /usage: ssh-keygen/,
+    version: /ssh-keygen/,
     debian: 'openssh-client',
   },
   dropbear: { program: 'dropbear', args: ['-V'], version: /v\S+/, debian: 'dropbear-bin' },
