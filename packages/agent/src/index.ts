@@ -1,0 +1,1 @@
+export { AgentReply, AgentRequest, agentMessageName, KeyConstraint, SignatureFlag } from './numbers.ts'

@@ -1,0 +1,1 @@
+export { AttributeFlag, OpenFlag, SftpStatus, sftpStatusName, sftpVersion } from './constants.ts'
