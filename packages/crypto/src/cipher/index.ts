@@ -1,0 +1,16 @@
+/** All ciphers that can be negotiated. */
+
+import type { CipherAlgorithm } from '../algorithm.ts'
+import { aes128Ctr, aes192Ctr, aes256Ctr } from './aes-ctr.ts'
+import { chacha20Poly1305 } from './chacha20-poly1305.ts'
+import { aes128Gcm, aes256Gcm } from './gcm.ts'
+
+/** In order of preference; a new one is a row here. */
+export const ciphers: readonly CipherAlgorithm[] = Object.freeze([
+  aes128Gcm,
+  aes256Gcm,
+  chacha20Poly1305,
+  aes128Ctr,
+  aes192Ctr,
+  aes256Ctr,
+])
