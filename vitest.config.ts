@@ -22,5 +22,5 @@ const suites = ['interop', 'compat', 'transcripts', 'fuzz', 'packaging', 'demo']
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
-  test: { projects: [...packages, ...suites] },
+  test: { allowOnly: false, projects: [...packages, ...suites] },
 })

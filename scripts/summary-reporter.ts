@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node'
 import { findPeer, type PeerName } from '../packages/testing/src/peers.ts'
+import type {} from '../packages/testing/src/vitest.ts'
 
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
@@ -27,7 +28,7 @@ export default class SummaryReporter implements Reporter {
         for (const name of named) peers.set(name, (peers.get(name) ?? 0) + 1)
       }
     }
-    const rows = [...peers].sort().map(([name, count]) => ({ name, count, version: findPeer(name)?.version }))
+    const rows = [...peers].map(([name, count]) => ({ name, count, version: findPeer(name)?.version }))
     writeFileSync(file, JSON.stringify({ ...counts, errors: errors.length, peers: rows, withPeers, reasons }))
   }
 }

@@ -20,8 +20,8 @@ describe('Rng', () => {
   test('choices stay within bounds and reach every value', () => {
     const rng = new Rng(1)
     const seen = new Set(Array.from({ length: 400 }, () => rng.between(3, 9)))
-    expect([...seen].sort()).toEqual([3, 4, 5, 6, 7, 8, 9])
-    expect(rng.shuffle([1, 2, 3, 4, 5]).sort()).toEqual([1, 2, 3, 4, 5])
+    expect([...seen].sort((a, b) => a - b)).toEqual([3, 4, 5, 6, 7, 8, 9])
+    expect(rng.shuffle([1, 2, 3, 4, 5]).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5])
     expect(() => rng.pick([])).toThrow(RangeError)
     const ones = rng.bytes(100_000).reduce((sum, byte) => sum + byte, 0) / 100_000
     expect(ones).toBeGreaterThan(126)
