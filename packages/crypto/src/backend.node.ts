@@ -173,25 +173,20 @@ function findChacha20(): Backend['chacha20'] {
 
 // key agreement
 
-/** DER in front of raw X25519 and Ed25519 keys: SubjectPublicKeyInfo and PKCS#8 (RFC 8410 §4, §7). */
-const rawKeyPrefixes = {
-  x25519: {
-    spki: Uint8Array.of(0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 3, 0x21, 0),
-    pkcs8: Uint8Array.of(0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 4, 0x22, 4, 0x20),
-  },
-  ed25519: {
-    spki: Uint8Array.of(0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0),
-    pkcs8: Uint8Array.of(0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20),
-  },
+/** DER in front of raw keys: SubjectPublicKeyInfo and PKCS#8 (RFC 8410 §4, §7). */
+const prefixes = {
+  x25519Public: Uint8Array.of(0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 3, 0x21, 0),
+  ed25519Public: Uint8Array.of(0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0),
+  ed25519Private: Uint8Array.of(0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20),
 } as const
 
 function x25519(): AgreementKeyPair {
-  const privateKey = privateKeyOf(concat(rawKeyPrefixes.x25519.pkcs8, random(32)))
+  const { privateKey, publicKey: ownPublicKey } = crypto.generateKeyPairSync('x25519')
   return {
-    publicKey: rawPublicKey(privateKey),
+    publicKey: plain(ownPublicKey.export({ type: 'spki', format: 'der' })).slice(-32),
     derive(peer) {
       if (peer.length !== 32) throw new RangeError(`x25519: a public key has 32 bytes, not ${peer.length}`)
-      const publicKey = publicKeyOf(concat(rawKeyPrefixes.x25519.spki, peer))
+      const publicKey = publicKeyOf(concat(prefixes.x25519Public, peer))
       const secret = refuse('x25519: the peer value is of low order', () =>
         plain(crypto.diffieHellman({ privateKey, publicKey })),
       )
@@ -324,7 +319,7 @@ function verifier(key: PublicKeyParts): Verify {
     case 'ed25519': {
       if (key.publicKey.length !== 32)
         throw new RangeError(`ed25519: a public key has 32 bytes, not ${key.publicKey.length}`)
-      const publicKey = publicKeyOf(concat(rawKeyPrefixes.ed25519.spki, key.publicKey))
+      const publicKey = publicKeyOf(concat(prefixes.ed25519Public, key.publicKey))
       return (_hash, data, signature) =>
         signature.length === 64 && crypto.verify(null, data, publicKey, signature)
     }
@@ -406,7 +401,7 @@ async function generateKey(spec: Parameters<Backend['generateKey']>[0]): Promise
 
 function ed25519Private(seed: Uint8Array): { privateKey: crypto.KeyObject; publicKey: Uint8Array } {
   if (seed.length !== 32) throw new RangeError(`ed25519: a seed has 32 bytes, not ${seed.length}`)
-  const privateKey = privateKeyOf(concat(rawKeyPrefixes.ed25519.pkcs8, seed))
+  const privateKey = privateKeyOf(concat(prefixes.ed25519Private, seed))
   return { privateKey, publicKey: rawPublicKey(privateKey) }
 }
 
