@@ -1,0 +1,56 @@
+/** The client's check of the server's host key and its signature over the exchange hash (RFC 4253 §8). */
+
+import { type PublicKey, publicKeyFromBlob, type VerifySignature } from '@hawser/keys'
+import { SshError } from '@hawser/wire'
+import { HostKeyError } from './errors.ts'
+
+/** The key type that signs by `algorithm`: RSA keys have several algorithms (RFC 8332), the others one. */
+export function keyTypeOf(algorithm: string): string {
+  const rsa = /^rsa-sha2-(?:256|512)(-cert-v01@openssh\.com)?$/.exec(algorithm)
+  return rsa === null ? algorithm : `ssh-rsa${rsa[1] ?? ''}`
+}
+
+/**
+ * The host key in `blob`, once it is of the negotiated type and has signed `hash` by exactly the negotiated algorithm.
+ * Throws {@link HostKeyError}. Whether the key is trusted is for the application to say.
+ */
+export function checkHostKey(
+  verify: VerifySignature,
+  algorithm: string,
+  blob: Uint8Array,
+  hash: Uint8Array,
+  signature: Uint8Array,
+): PublicKey {
+  const key = readHostKey(algorithm, blob)
+  const type = keyTypeOf(algorithm)
+  if (key.type !== type)
+    throw new HostKeyError(
+      'SSH_HOST_KEY_TYPE',
+      `the server sent a host key of type ${JSON.stringify(key.type)} where ${algorithm} was negotiated, which needs ${type}`,
+      algorithm,
+      blob,
+    )
+  if (!verify(key, algorithm, hash, signature))
+    throw new HostKeyError(
+      'SSH_HOST_KEY_SIGNATURE',
+      `the server's ${algorithm} signature over the key exchange does not fit its host key: somebody may be in the middle, or the server is broken`,
+      algorithm,
+      blob,
+    )
+  return key
+}
+
+function readHostKey(algorithm: string, blob: Uint8Array): PublicKey {
+  try {
+    return publicKeyFromBlob(blob)
+  } catch (error) {
+    if (!SshError.is(error)) throw error
+    throw new HostKeyError(
+      'SSH_HOST_KEY_MALFORMED',
+      `the server's host key cannot be used: ${error.message}`,
+      algorithm,
+      blob,
+      error,
+    )
+  }
+}

@@ -1,0 +1,150 @@
+/** Options of a transport: defaults, and the checks at the door. */
+
+import {
+  type AlgorithmNames,
+  type CryptoProvider,
+  defaultProvider,
+  defaults,
+  groupExchangeBits,
+  supported,
+} from '@hawser/crypto'
+import { createVerifier, type Signer, type VerifySignature } from '@hawser/keys'
+import { type Trace, UsageError } from '@hawser/wire'
+import { formatGreeting, formatIdent } from './ident.ts'
+import type { GexLimits } from './kex/method.ts'
+import { packetLimits } from './packet.ts'
+import { type RekeyLimits, rekeyLimits } from './rekey.ts'
+
+/** A host key as the transport needs it: signing is asked for by an event. */
+export type HostKey = Pick<Signer, 'publicKey' | 'algorithms'>
+
+export interface TransportOptions {
+  readonly role: 'client' | 'server'
+  /** Algorithms and the runtime's primitives, the random source among them; default: `defaultProvider`. */
+  readonly crypto?: CryptoProvider
+  /** Name and version of our software, perhaps a space and comments; default `Hawser_0.1.0`. */
+  readonly ident?: string
+  /** Server: lines to send before the identification. */
+  readonly greeting?: readonly string[]
+  /** Names per category, best first; a category left out keeps its default. */
+  readonly algorithms?: Partial<AlgorithmNames>
+  /** Server, and required there: what it can prove itself with. */
+  readonly hostKeys?: readonly HostKey[]
+  /** Server: the signature algorithms for user keys that EXT_INFO announces; default: all host key algorithms of the defaults. */
+  readonly serverSigAlgs?: readonly string[]
+  /** Checks the host key's signature; default: `createVerifier(crypto)`. */
+  readonly verify?: VerifySignature
+  /** When new keys are due. */
+  readonly rekey?: Partial<RekeyLimits>
+  /** The largest packet length accepted after authentication, in bytes, 35,000 to 2^30; default 262,144. */
+  readonly maxPacket?: number
+  /** Bits in group exchange; default 2,048 to 8,192 (RFC 8270), and 4,096 preferred. */
+  readonly gex?: Partial<GexLimits>
+  readonly trace?: Trace
+}
+
+/** The options with everything filled in. */
+export interface TransportConfig {
+  readonly role: 'client' | 'server'
+  readonly crypto: CryptoProvider
+  /** Our whole identification line, without its end. */
+  readonly ident: string
+  readonly greeting: Uint8Array
+  readonly algorithms: AlgorithmNames
+  readonly known: AlgorithmNames
+  readonly hostKeys: readonly HostKey[]
+  readonly serverSigAlgs: readonly string[]
+  readonly verify: VerifySignature
+  readonly rekey: RekeyLimits
+  readonly maxPacket: number
+  readonly gex: GexLimits
+  readonly trace: Trace | undefined
+}
+
+/** Throws {@link UsageError} for a value that cannot be used, with what could be. */
+export function resolveOptions(options: TransportOptions): TransportConfig {
+  const { role, crypto = defaultProvider, hostKeys = [] } = options
+  const known = knownNames(crypto)
+  const algorithms = resolveAlgorithms(options.algorithms ?? {}, known)
+  if (role === 'server' && hostKeys.length === 0)
+    throw new UsageError('a server needs at least one host key in the option hostKeys')
+  if (role === 'client' && options.greeting !== undefined)
+    throw new UsageError('only a server sends a greeting before its identification (RFC 4253 §4.2)')
+  const maxPacket = options.maxPacket ?? packetLimits.afterAuthentication
+  if (!Number.isInteger(maxPacket) || maxPacket < packetLimits.beforeAuthentication || maxPacket > 2 ** 30)
+    throw new UsageError(
+      `maxPacket is ${maxPacket}, ${packetLimits.beforeAuthentication} to ${2 ** 30} are possible (RFC 4253 §6.1)`,
+    )
+  return {
+    role,
+    crypto,
+    ident: formatIdent(options.ident ?? 'Hawser_0.1.0'),
+    greeting: formatGreeting(options.greeting ?? []),
+    algorithms: role === 'server' ? withHostKeys(algorithms, hostKeys) : algorithms,
+    known,
+    hostKeys,
+    serverSigAlgs: options.serverSigAlgs ?? defaults.serverHostKey,
+    verify: options.verify ?? createVerifier(crypto),
+    rekey: rekeyLimits(options.rekey),
+    maxPacket,
+    gex: gexLimits(options.gex),
+    trace: options.trace,
+  }
+}
+
+/** Every name that `crypto` can serve. */
+function knownNames(crypto: CryptoProvider): AlgorithmNames {
+  const names = (entries: readonly { readonly name: string }[]): string[] => entries.map(({ name }) => name)
+  return {
+    kex: names(crypto.agreements),
+    serverHostKey: supported.serverHostKey,
+    cipher: names(crypto.ciphers),
+    mac: names(crypto.macs),
+    compression: names(crypto.compressions),
+  }
+}
+
+function resolveAlgorithms(wished: Partial<AlgorithmNames>, known: AlgorithmNames): AlgorithmNames {
+  const list = (category: keyof AlgorithmNames): readonly string[] => {
+    const names = wished[category]
+    if (names === undefined) return defaults[category].filter((name) => known[category].includes(name))
+    const unknown = names.filter((name) => !known[category].includes(name))
+    if (unknown.length > 0)
+      throw new UsageError(
+        `unknown in algorithms.${category}: ${unknown.map((name) => JSON.stringify(name)).join(', ')}; supported are ${known[category].join(', ')}`,
+        { code: 'SSH_UNKNOWN_ALGORITHM' },
+      )
+    if (names.length === 0)
+      throw new UsageError(`algorithms.${category} is empty; supported are ${known[category].join(', ')}`)
+    return [...new Set(names)]
+  }
+  return {
+    kex: list('kex'),
+    serverHostKey: list('serverHostKey'),
+    cipher: list('cipher'),
+    mac: list('mac'),
+    compression: list('compression'),
+  }
+}
+
+/** A server offers only what one of its keys can sign. */
+function withHostKeys(algorithms: AlgorithmNames, hostKeys: readonly HostKey[]): AlgorithmNames {
+  const able = new Set(hostKeys.flatMap((key) => key.algorithms))
+  const serverHostKey = algorithms.serverHostKey.filter((name) => able.has(name))
+  if (serverHostKey.length === 0)
+    throw new UsageError(
+      `no host key fits algorithms.serverHostKey: the keys can do ${[...able].join(', ') || 'nothing'}, allowed are ${algorithms.serverHostKey.join(', ')}`,
+    )
+  return { ...algorithms, serverHostKey }
+}
+
+function gexLimits(wished: Partial<GexLimits> = {}): GexLimits {
+  const { least, preferred: usual, most } = groupExchangeBits
+  const limits = { min: least, preferred: usual, max: most, ...wished }
+  const { min, preferred, max } = limits
+  if (!(min >= least && min <= preferred && preferred <= max && max <= most))
+    throw new UsageError(
+      `gex wants ${least} <= min <= preferred <= max <= ${most}, not min ${min}, preferred ${preferred}, max ${max}`,
+    )
+  return limits
+}

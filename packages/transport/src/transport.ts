@@ -1,0 +1,590 @@
+/** The transport machine (RFC 4253): bytes in, events and bytes out; owns the two directions and the key exchange. */
+
+import type { CompressionAlgorithm } from '@hawser/crypto'
+import type { PublicKey } from '@hawser/keys'
+import {
+  ByteQueue,
+  DisconnectReason,
+  equal,
+  erase,
+  latin1Encode,
+  ProtocolError,
+  Reader,
+  SshError,
+  UsageError,
+} from '@hawser/wire'
+import { LimitError } from './errors.ts'
+import type { TransportEvent } from './event.ts'
+import {
+  extInfoMarker,
+  readExtInfo,
+  readSignatureAlgorithms,
+  serverExtInfo,
+  strictMarker,
+} from './ext-info.ts'
+import { checkHostKey } from './host-key.ts'
+import { type Ident, IdentReader } from './ident.ts'
+import { KeyExchange, messageName, type NewKeys } from './kex/exchange.ts'
+import type { KexResult } from './kex/method.ts'
+import {
+  debug,
+  disconnect,
+  extInfo,
+  ignore,
+  type KexInit,
+  kexInit,
+  newKeys,
+  ping,
+  pong,
+  unimplemented,
+} from './messages.ts'
+import type { Negotiated } from './negotiate.ts'
+import { resolveOptions, type TransportConfig, type TransportOptions } from './options.ts'
+import { Outgoing } from './outgoing.ts'
+import { PacketReader } from './packet.ts'
+import { type Quirk, quirksOf } from './quirks.ts'
+import { limitsFor, type RekeyLimits, rekeyDue } from './rekey.ts'
+import { awaited, dispatch, type ReceivePhase, receipt, type SendPhase } from './state.ts'
+
+/** Bounds of what a peer can make us do. */
+const limits = {
+  /** Key exchanges, and messages that lead nowhere (ignore, debug, unknown…), before authentication. */
+  exchangesBeforeAuthentication: 16,
+  idleMessagesBeforeAuthentication: 4_096,
+  /** Characters of a DISCONNECT's description that we send. */
+  description: 1_024,
+  /** Bytes of a payload that we send: OpenSSH takes packets of 256 KiB. */
+  payload: 262_144 - 512,
+} as const
+
+interface Ask {
+  readonly type: 'host-key' | 'signature'
+  readonly result: KexResult
+}
+
+/** Nothing more can be done for now. */
+const waiting = Symbol('waiting')
+
+/**
+ * One side of an SSH transport. It never waits and never reads a clock: bytes go in by {@link receive}, {@link poll} gives what
+ * happened, {@link takeOutput} what to send. After a DISCONNECT of either side, or an error thrown by `poll`, the machine is dead:
+ * it only gives out what is left to send, and every verb does nothing.
+ */
+export class Transport {
+  readonly #config: TransportConfig
+  readonly #input = new ByteQueue()
+  readonly #identReader: IdentReader
+  readonly #reader: PacketReader
+  readonly #outgoing: Outgoing
+  #receiving: ReceivePhase = 'ident'
+  #sending: SendPhase = 'kex'
+  #exchange: KeyExchange | undefined
+  /** What the exchange has made, for the peer's NEWKEYS. */
+  #newKeysIn: NewKeys | undefined
+  #ask: Ask | undefined
+  #ended = false
+  #farewell: TransportEvent | undefined
+  #authenticated = false
+  #strict = false
+  #peerTakesExtInfo = false
+  #extInfos = 0
+  #exchanges = 0
+  #idle = 0
+  #remoteIdent: Ident | undefined
+  #quirks: ReadonlySet<Quirk> = new Set()
+  #sessionId: Uint8Array | undefined
+  #hostKey: Uint8Array | undefined
+  #negotiated: Negotiated | undefined
+  #serverSigAlgs: readonly string[] | undefined
+  #limitsOut: RekeyLimits | undefined
+  #limitsIn: RekeyLimits | undefined
+  #delayedIn: CompressionAlgorithm | undefined
+
+  /** Our identification and KEXINIT are ready to be taken at once. Throws {@link UsageError} for options that cannot be used. */
+  constructor(options: TransportOptions) {
+    this.#config = resolveOptions(options)
+    const { role, crypto, ident, greeting, trace } = this.#config
+    this.#identReader = new IdentReader(role)
+    this.#reader = new PacketReader(crypto.backend)
+    this.#outgoing = new Outgoing(crypto.backend)
+    trace?.({ layer: 'transport', type: 'ident', direction: 'out', ident })
+    if (greeting.length > 0) this.#outgoing.raw(greeting)
+    this.#outgoing.raw(latin1Encode(`${ident}\r\n`))
+    this.#startExchange(true)
+  }
+
+  /** H of the first key exchange: what signatures of users are bound to. */
+  get sessionId(): Uint8Array | undefined {
+    return this.#sessionId
+  }
+
+  /** What the last complete key exchange agreed on. */
+  get negotiated(): Negotiated | undefined {
+    return this.#negotiated
+  }
+
+  get remoteIdent(): Ident | undefined {
+    return this.#remoteIdent
+  }
+
+  /** What came before the peer's identification so far, at most its first 256 bytes; for messages when it never comes. */
+  get preamble(): string {
+    return this.#remoteIdent === undefined ? this.#identReader.received : ''
+  }
+
+  /** What the peer needs to be treated specially for. */
+  get quirks(): ReadonlySet<Quirk> {
+    return this.#quirks
+  }
+
+  /** Client: the signature algorithms for user keys that the server announced (RFC 8308 §3.1). */
+  get serverSigAlgs(): readonly string[] | undefined {
+    return this.#serverSigAlgs
+  }
+
+  /** Whether messages of higher layers leave at once: the first keys are there, and no key exchange of ours is going on. */
+  get ready(): boolean {
+    return !this.#ended && (this.#sending === 'open' || this.#sending === 'open-authenticated')
+  }
+
+  /** Whether a key exchange after the first is going on. */
+  get rekeying(): boolean {
+    return this.#exchange !== undefined && !this.#exchange.first && !this.#ended
+  }
+
+  /** Whether the machine is dead. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Bytes that wait: output not taken yet, and messages held back by a key exchange. */
+  get queued(): number {
+    return this.#outgoing.queued
+  }
+
+  /** Stores `bytes`, which the transport now owns. Never throws. */
+  receive(bytes: Uint8Array): void {
+    if (!this.#ended) this.#input.push(bytes)
+  }
+
+  /**
+   * The next event, or undefined when more bytes, or an answer, are needed. Throws {@link ProtocolError} for what the peer did wrong;
+   * the DISCONNECT that says so is then in the output.
+   */
+  poll(): TransportEvent | undefined {
+    try {
+      while (!this.#ended && this.#ask === undefined) {
+        const event = this.#receiving === 'ident' ? this.#identify() : this.#nextPacket()
+        if (event === waiting) break
+        if (event !== undefined) return event
+      }
+    } catch (error) {
+      this.#fail(error)
+      throw error
+    }
+    const event = this.#farewell
+    this.#farewell = undefined
+    return event
+  }
+
+  /** The next bytes to send; call it until it gives undefined. They belong to the taker. */
+  takeOutput(): Uint8Array | undefined {
+    return this.#outgoing.take()
+  }
+
+  /**
+   * Sends a message of a higher layer, given whole or as `head` and `body`, which are not kept unless a key exchange holds them back;
+   * then they must not be changed. Messages that do not fit the state or our role throw {@link UsageError};
+   * more than 64 of them, or 1 MiB, during one key exchange throw {@link LimitError} and end the connection.
+   */
+  send(head: Uint8Array, body?: Uint8Array): void {
+    if (this.#ended) return
+    const number = head[0]
+    if (number === undefined) throw new UsageError('a message needs at least its number')
+    const size = head.length + (body === undefined ? 0 : body.length)
+    if (size > limits.payload)
+      throw new UsageError(`a message of ${size} bytes, the largest that can be sent is ${limits.payload}`)
+    switch (dispatch(this.#sending, this.#config.role, number)) {
+      case 'refuse':
+        throw new UsageError(
+          `message ${number} cannot be sent by a ${this.#config.role} now${number >= 80 && !this.#authenticated ? ': the connection is not authenticated' : ''}`,
+        )
+      case 'hold':
+        try {
+          this.#outgoing.hold(head, body)
+        } catch (error) {
+          this.#fail(error)
+          throw error
+        }
+        return
+      case 'now':
+        this.#write(head, body)
+        this.#rekeyWhenDue()
+    }
+  }
+
+  /** Client: the host key is trusted; the key exchange goes on. */
+  acceptHostKey(): void {
+    const result = this.#answer('host-key')
+    if (result === undefined) return
+    this.#hostKey = result.hostKey
+    this.#finishExchange(result)
+  }
+
+  /** Client: the host key is not trusted; ends the connection with HOST_KEY_NOT_VERIFIABLE. */
+  rejectHostKey(why: string): void {
+    const result = this.#answer('host-key')
+    if (result === undefined) return
+    erase(result.secret)
+    this.disconnect(DisconnectReason.hostKeyNotVerifiable, why)
+  }
+
+  /** Server: `signature` is the SSH signature blob over the data that was asked for. */
+  provideSignature(signature: Uint8Array): void {
+    if (this.#ask?.type === 'signature') this.#checkSignatureBlob(signature)
+    const result = this.#answer('signature')
+    if (result?.reply === undefined) return
+    this.#write(result.reply(signature))
+    this.#finishExchange(result)
+  }
+
+  /** Server: the host key could not sign; ends the connection with KEY_EXCHANGE_FAILED. */
+  failSignature(why: string): void {
+    const result = this.#answer('signature')
+    if (result === undefined) return
+    erase(result.secret)
+    this.disconnect(DisconnectReason.keyExchangeFailed, why)
+  }
+
+  /**
+   * SUCCESS was sent or received: opens message numbers from 80, larger packets and delayed compression.
+   * A server calls it right after it gave SUCCESS to {@link send}.
+   */
+  authenticated(): void {
+    if (this.#ended || this.#authenticated) return
+    if (this.#negotiated === undefined) throw new UsageError('authenticated() before the first keys')
+    this.#authenticated = true
+    if (this.#receiving === 'open') this.#receiving = 'open-authenticated'
+    if (this.#sending === 'open') {
+      this.#sending = 'open-authenticated'
+      this.#outgoing.compress()
+    } else this.#sending = 'kex-authenticated'
+    this.#reader.limit = this.#config.maxPacket
+    const decompressor = this.#delayedIn?.decompressor?.()
+    if (decompressor !== undefined) this.#reader.decompress(decompressor)
+    this.#rekeyWhenDue()
+  }
+
+  /** Starts a key exchange, if none is going on; `why` goes to the trace. */
+  rekey(why = 'asked for'): void {
+    if (this.#ended || this.#exchange !== undefined) return
+    this.#config.trace?.({ layer: 'transport', type: 'rekey', why })
+    this.#startExchange(false)
+  }
+
+  /** Answers a message that a higher layer does not know (RFC 4253 §11.4). */
+  unimplemented(seq: number): void {
+    if (!this.#ended) this.#write(unimplemented.encode({ packetSequenceNumber: seq }))
+  }
+
+  /** Sends DISCONNECT and ends: {@link poll} gives the `disconnect` event and then nothing more. */
+  disconnect(reason: DisconnectReason, description = ''): void {
+    if (this.#ended) return
+    this.#end(reason, description)
+    this.#farewell = { type: 'disconnect', by: 'local', reason, description }
+  }
+
+  // — receiving —
+
+  #identify(): TransportEvent | typeof waiting {
+    const bytes = this.#input.take(this.#input.length)
+    if (bytes === undefined || bytes.length === 0) return waiting
+    const { used, ident } = this.#identReader.read(bytes)
+    this.#input.push(bytes.subarray(used))
+    if (ident === undefined) return waiting
+    this.#remoteIdent = ident
+    this.#quirks = quirksOf(ident.software)
+    this.#receiving = 'first-kexinit'
+    this.#config.trace?.({ layer: 'transport', type: 'ident', direction: 'in', ident: ident.raw })
+    return { type: 'ident', remote: ident, greeting: this.#identReader.greeting }
+  }
+
+  #nextPacket(): TransportEvent | undefined | typeof waiting {
+    const payload = this.#reader.read(this.#input)
+    if (payload === undefined) return waiting
+    const seq = (this.#reader.seq - 1) >>> 0
+    const event = this.#receivePayload(payload, seq)
+    if (!this.#ended) this.#rekeyWhenDue()
+    return event
+  }
+
+  #receivePayload(payload: Uint8Array, seq: number): TransportEvent | undefined {
+    const number = payload[0] as number
+    switch (receipt(this.#receiving, this.#config.role, number)) {
+      case 'deliver':
+        if (number < 50) this.#traceMessage('in', number, payload.length)
+        return { type: 'message', payload, seq }
+      case 'handle':
+        this.#traceMessage('in', number, payload.length)
+        return this.#handle(number, payload, seq)
+      case 'unimplemented':
+        this.#traceMessage('in', number, payload.length)
+        this.#countIdle()
+        this.unimplemented(seq)
+        return undefined
+      case 'refuse':
+        throw new ProtocolError(
+          `${this.#nameOf(number)} is not allowed here: ${awaited[this.#receiving]}, and the peer is a ${this.#config.role === 'client' ? 'server' : 'client'}`,
+        )
+    }
+  }
+
+  #handle(number: number, payload: Uint8Array, seq: number): TransportEvent | undefined {
+    switch (number) {
+      case disconnect.number:
+        return this.#disconnected(payload)
+      case ignore.number: // its content means nothing (RFC 4253 §11.2)
+        this.#countIdle()
+        return undefined
+      case unimplemented.number:
+        this.#countIdle()
+        this.#note(`the peer does not know our packet ${unimplemented.decode(payload).packetSequenceNumber}`)
+        return undefined
+      case debug.number:
+        this.#countIdle()
+        this.#note(`debug message of the peer: ${debug.decode(payload).message}`)
+        return undefined
+      case extInfo.number:
+        return this.#extInfo(payload)
+      case kexInit.number:
+        this.#kexInit(payload, seq)
+        return undefined
+      case newKeys.number:
+        newKeys.decode(payload)
+        return this.#newKeys()
+      case ping.number:
+        this.#pong(pong.encode(ping.decode(payload)))
+        return undefined
+      case pong.number:
+        return undefined
+      default:
+        return this.#kexStep(number, payload)
+    }
+  }
+
+  #disconnected(payload: Uint8Array): TransportEvent {
+    const { reasonCode: reason, description } = disconnect.decode(payload)
+    this.#ended = true
+    this.#forget()
+    return { type: 'disconnect', by: 'remote', reason, description }
+  }
+
+  /** RFC 8308 §2.4: once after the first NEWKEYS, and from a server once more before SUCCESS. */
+  #extInfo(payload: Uint8Array): TransportEvent {
+    this.#extInfos++
+    if (this.#extInfos > (this.#config.role === 'client' ? 2 : 1))
+      throw new ProtocolError(`EXT_INFO for the ${this.#extInfos}. time (RFC 8308 §2.4)`)
+    const extensions = readExtInfo(payload)
+    const algorithms = extensions.get('server-sig-algs')
+    if (this.#config.role === 'client' && algorithms !== undefined)
+      this.#serverSigAlgs = readSignatureAlgorithms(algorithms)
+    return { type: 'ext-info', extensions }
+  }
+
+  /** Messages that lead nowhere cost the peer nothing: before it is authenticated there is an end to them. */
+  #countIdle(): void {
+    if (this.#authenticated) return
+    if (++this.#idle > limits.idleMessagesBeforeAuthentication)
+      throw new LimitError(
+        'idle-messages',
+        `more than ${limits.idleMessagesBeforeAuthentication} messages without effect before authentication`,
+      )
+  }
+
+  /** Higher layers wait from our KEXINIT to our NEWKEYS, and so does the answer to a ping (RFC 4253 §7.1). */
+  #pong(message: Uint8Array): void {
+    if (this.ready) this.#write(message)
+    else this.#outgoing.hold(message)
+  }
+
+  // — key exchange —
+
+  #startExchange(first: boolean): void {
+    this.#exchange = new KeyExchange(this.#config, first)
+    this.#write(this.#exchange.payload)
+    this.#sending = this.#authenticated ? 'kex-authenticated' : 'kex'
+  }
+
+  #kexInit(payload: Uint8Array, seq: number): void {
+    const theirs = kexInit.decode(payload)
+    const first = this.#receiving === 'first-kexinit'
+    if (first) this.#readFlags(theirs, seq)
+    if (!this.#authenticated && ++this.#exchanges > limits.exchangesBeforeAuthentication)
+      throw new LimitError(
+        'key-exchanges',
+        `more than ${limits.exchangesBeforeAuthentication} key exchanges before authentication`,
+      )
+    this.rekey('the peer asked for it')
+    const message = this.#current().begin(theirs, payload, {
+      ident: (this.#remoteIdent as Ident).raw,
+      quirks: this.#quirks,
+      strict: this.#strict,
+    })
+    this.#receiving = first ? (this.#strict ? 'first-kex-strict' : 'first-kex') : 'kex'
+    if (message !== undefined) this.#write(message)
+  }
+
+  /** What the first KEXINIT alone decides: strict key exchange and EXT_INFO. */
+  #readFlags(theirs: KexInit, seq: number): void {
+    const peer = this.#config.role === 'client' ? 'server' : 'client'
+    this.#strict = theirs.kexAlgorithms.includes(strictMarker[peer])
+    this.#peerTakesExtInfo = theirs.kexAlgorithms.includes(extInfoMarker[peer])
+    if (this.#strict && seq !== 0)
+      throw new ProtocolError(
+        `strict key exchange: KEXINIT came as packet ${seq}, nothing may come before it; somebody may be in the middle`,
+      )
+  }
+
+  #kexStep(number: number, payload: Uint8Array): TransportEvent | undefined {
+    const exchange = this.#current()
+    const step = exchange.step(number, payload)
+    if (step === undefined) return undefined
+    if ('result' in step) return this.#askAbout(exchange, step.result)
+    this.#write(step.send)
+    return undefined
+  }
+
+  /** H and K are there; what is missing is the server's proof, or the client's trust in it. */
+  #askAbout(exchange: KeyExchange, result: KexResult): TransportEvent {
+    const { first } = exchange
+    const algorithm = exchange.negotiated.serverHostKey
+    this.#receiving = first ? (this.#strict ? 'first-newkeys-strict' : 'first-newkeys') : 'newkeys'
+    const { signature, hash, hostKey: key } = result
+    if (signature === undefined) {
+      this.#ask = { type: 'signature', result }
+      return { type: 'ask-signature', hostKey: exchange.hostKey, algorithm, data: hash }
+    }
+    const publicKey = checkHostKey(this.#config.verify, algorithm, key, hash, signature)
+    this.#ask = { type: 'host-key', result }
+    const changed = this.#hostKey !== undefined && !equal(this.#hostKey, key)
+    return { type: 'ask-host-key', algorithm, key, publicKey, first, changed }
+  }
+
+  /** What was asked for, now answered; undefined after the end, when answers come too late. */
+  #answer(type: Ask['type']): KexResult | undefined {
+    if (this.#ended) return undefined
+    if (this.#ask?.type !== type) throw new UsageError(`an answer about the ${type} that was not asked for`)
+    const { result } = this.#ask
+    this.#ask = undefined
+    return result
+  }
+
+  #checkSignatureBlob(signature: Uint8Array): void {
+    const algorithm = this.#current().negotiated.serverHostKey
+    try {
+      if (new Reader(signature, 'signature').ascii() === algorithm) return
+    } catch (error) {
+      if (!SshError.is(error)) throw error
+    }
+    throw new UsageError(
+      `provideSignature wants an SSH signature blob by ${algorithm}: its name and the signature, each as a string (RFC 4253 §6.6)`,
+    )
+  }
+
+  /** Our NEWKEYS and what waited for it; the peer's is still to come. */
+  #finishExchange(result: KexResult): void {
+    const exchange = this.#current()
+    this.#sessionId ??= result.hash
+    const keys = exchange.keys(result, this.#sessionId)
+    this.#newKeysIn = keys
+    this.#limitsOut = limitsFor(this.#config.rekey, keys.cipherOut)
+    this.#limitsIn = limitsFor(this.#config.rekey, keys.cipherIn)
+    this.#write(newKeys.encode({}))
+    this.#outgoing.use(keys.sealer, keys.compressionOut, this.#authenticated, this.#strict)
+    this.#sending = this.#authenticated ? 'open-authenticated' : 'open'
+    if (exchange.first && this.#config.role === 'server' && this.#peerTakesExtInfo)
+      this.#write(serverExtInfo(this.#config.serverSigAlgs))
+    this.#outgoing.release(this.#authenticated)
+  }
+
+  /** The peer's NEWKEYS: the exchange is over. */
+  #newKeys(): TransportEvent {
+    const { first, negotiated } = this.#current()
+    const { opener, compressionIn } = this.#newKeysIn as NewKeys
+    const now = !compressionIn.delayed || this.#authenticated
+    this.#reader.use(opener, now ? compressionIn.decompressor?.() : undefined, this.#strict)
+    this.#delayedIn = now ? undefined : compressionIn
+    this.#receiving = this.#authenticated ? 'open-authenticated' : 'open'
+    this.#exchange = undefined
+    this.#newKeysIn = undefined
+    this.#negotiated = negotiated
+    return { type: 'keys', negotiated, first }
+  }
+
+  #current(): KeyExchange {
+    if (this.#exchange === undefined) throw new UsageError('no key exchange is going on')
+    return this.#exchange
+  }
+
+  /** Not before authentication: its traffic is bounded, and old peers cannot do it there. */
+  #rekeyWhenDue(): void {
+    if (!this.#authenticated || this.#exchange !== undefined || this.#quirks.has('no-rekey')) return
+    if (rekeyDue(this.#limitsOut as RekeyLimits, this.#outgoing.used))
+      this.rekey('enough was sent with these keys')
+    else if (rekeyDue(this.#limitsIn as RekeyLimits, this.#reader))
+      this.rekey('enough was received with these keys')
+  }
+
+  // — sending —
+
+  #write(head: Uint8Array, body?: Uint8Array): void {
+    const number = head[0] as number
+    if (number < 50 || number > 127)
+      this.#traceMessage('out', number, head.length + (body === undefined ? 0 : body.length))
+    this.#outgoing.write(head, body)
+  }
+
+  // — the end —
+
+  #fail(error: unknown): void {
+    if (this.#ended) return
+    const reason = error instanceof ProtocolError ? error.disconnectReason : DisconnectReason.byApplication
+    this.#end(reason, error instanceof ProtocolError ? error.message : 'internal error')
+  }
+
+  #end(reason: DisconnectReason, description: string): void {
+    this.#ended = true
+    this.#forget()
+    this.#write(
+      disconnect.encode({
+        reasonCode: reason,
+        description: description.slice(0, limits.description),
+        languageTag: '',
+      }),
+    )
+  }
+
+  /** Frees what nobody will ask for again. */
+  #forget(): void {
+    this.#input.clear()
+    this.#outgoing.forget()
+    if (this.#ask !== undefined) erase(this.#ask.result.secret)
+    this.#ask = undefined
+    this.#exchange = undefined
+    this.#newKeysIn = undefined
+  }
+
+  #note(detail: string): void {
+    this.#config.trace?.({ layer: 'transport', type: 'note', detail })
+  }
+
+  #traceMessage(direction: 'in' | 'out', number: number, size: number): void {
+    const { trace } = this.#config
+    if (trace === undefined) return
+    trace({ layer: 'transport', type: 'message', direction, name: this.#nameOf(number), number, size })
+  }
+
+  #nameOf(number: number): string {
+    return this.#exchange?.nameOf(number) ?? messageName(number)
+  }
+}
