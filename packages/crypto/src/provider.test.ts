@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest'
+import { backend as noble } from './backend.noble.ts'
+import { backend as node } from './backend.node.ts'
+import { defaultNames, defaults, insecure, insecureNames, supported, supportedNames } from './names.ts'
+import { createProvider, defaultProvider } from './provider.ts'
+
+const aes = ['aes128-ctr', 'aes192-ctr', 'aes256-ctr']
+const gcm = ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com']
+const chacha = 'chacha20-poly1305@openssh.com'
+const hostKeys = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+]
+const macs = [
+  'hmac-sha2-256-etm@openssh.com',
+  'hmac-sha2-512-etm@openssh.com',
+  'hmac-sha2-256',
+  'hmac-sha2-512',
+]
+const oldMacs = ['hmac-sha1-etm@openssh.com', 'hmac-sha1']
+
+test('what is offered where node:crypto is there', () => {
+  const provider = createProvider(node)
+  expect(defaultNames(provider)).toEqual({
+    kex: provider.agreements.map(({ name }) => name),
+    serverHostKey: hostKeys,
+    cipher: [...gcm, chacha, ...aes],
+    mac: macs,
+    compression: ['none'],
+  })
+  expect(insecureNames(provider)).toEqual({
+    kex: [],
+    serverHostKey: ['ssh-rsa'],
+    cipher: [],
+    mac: oldMacs,
+    compression: [],
+  })
+  expect(supportedNames(provider).mac).toEqual([...macs, ...oldMacs])
+  expect(supportedNames(provider).serverHostKey).toEqual([...hostKeys, 'ssh-rsa'])
+})
+
+test('without it, ChaCha20 comes first: AES in JavaScript is slow', () => {
+  expect(defaultNames(createProvider(noble)).cipher).toEqual([chacha, ...gcm, ...aes])
+})
+
+test('in Node the default provider is over node:crypto, and the lists are its', () => {
+  expect(defaultProvider.backend).toBe(node)
+  expect(defaults).toEqual(defaultNames(createProvider(node)))
+  expect(supported).toEqual(supportedNames(createProvider(node)))
+  expect(insecure).toEqual(insecureNames(createProvider(node)))
+})
+
+describe.each([
+  ['agreements', defaultProvider.agreements],
+  ['ciphers', defaultProvider.ciphers],
+  ['macs', defaultProvider.macs],
+  ['compressions', defaultProvider.compressions],
+] as const)('%s', (_category, algorithms) => {
+  test('have different names, the insecure last, and cannot be changed', () => {
+    const names = algorithms.map(({ name }) => name)
+    expect(new Set(names).size).toBe(names.length)
+    expect(names).not.toContain('')
+    const standing = algorithms.map((algorithm) => 'insecure' in algorithm && algorithm.insecure === true)
+    expect(standing).toEqual([...standing].sort())
+    expect(Object.isFrozen(algorithms)).toBe(true)
+    for (const algorithm of algorithms) expect(Object.isFrozen(algorithm), algorithm.name).toBe(true)
+  })
+})
+
+test('ciphers ask for new keys before 2^32 blocks', () => {
+  for (const { name, rekeyAfterBytes } of defaultProvider.ciphers) expect(rekeyAfterBytes, name).toBe(2 ** 36)
+})
+
+test('the unencrypted cipher cannot be negotiated', () => {
+  expect(supported.cipher).not.toContain('none')
+})
