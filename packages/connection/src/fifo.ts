@@ -1,0 +1,39 @@
+/** First in, first out, in constant time on the average. */
+
+export class Fifo<T> {
+  #items: (T | undefined)[] = []
+  #first = 0
+
+  get length(): number {
+    return this.#items.length - this.#first
+  }
+
+  push(item: T): void {
+    this.#items.push(item)
+  }
+
+  peek(): T | undefined {
+    return this.#items[this.#first]
+  }
+
+  shift(): T | undefined {
+    const at = this.#first
+    if (at === this.#items.length) return undefined
+    const item = this.#items[at]
+    this.#items[at] = undefined
+    this.#first = at + 1
+    if (this.#first === this.#items.length) {
+      this.#items.length = 0
+      this.#first = 0
+    } else if (this.#first > 64 && this.#first * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#first)
+      this.#first = 0
+    }
+    return item
+  }
+
+  clear(): void {
+    this.#items.length = 0
+    this.#first = 0
+  }
+}
