@@ -1,5 +1,5 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { run, temporaryFolder } from '@hawser/testing'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { checkArrows } from '../../scripts/check-arrows.ts'
@@ -30,7 +30,7 @@ function plant(path: string, text: string): void {
 
 /** What `check` says about the planted files, and only that. */
 function said(check: (at: string) => readonly Problem[]): string[] {
-  const here = planted.map((file) => file.slice(tree.length + 1))
+  const here = planted.map((file) => relative(tree, file).replaceAll('\\', '/'))
   return check(tree)
     .filter(({ where }) => here.some((file) => where.startsWith(file)))
     .map(({ where, what }) => `${where}: ${what}`)

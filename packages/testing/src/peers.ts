@@ -59,11 +59,12 @@ export function findPeer(name: PeerName): Peer | undefined {
 /** Why tests against `name` cannot run here, in words; undefined when they can. */
 export function whyMissing(name: PeerName): string | undefined {
   if (findPeer(name) !== undefined) return undefined
+  if (process.platform === 'win32') return `${name} is not driven by these tests on Windows`
   return `${name} is not installed (Debian: apt-get install ${probes[name].debian})`
 }
 
 function look(name: PeerName, probe: Probe): Peer | undefined {
-  const path = findProgram(probe.program)
+  const path = process.platform === 'win32' ? undefined : findProgram(probe.program)
   if (path === undefined) return undefined
   const result = spawnSync(path, probe.args, { encoding: 'utf8', timeout: 20_000 })
   const version = probe.version.exec(`${result.stdout}${result.stderr}`)?.[0]
