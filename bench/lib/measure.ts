@@ -1,0 +1,91 @@
+/** Runs of the programs under measurement: pinned to cores, one JSON line or one `time` line each. */
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { findProgram } from '@hawser/testing'
+
+/** What one run did and cost; seconds throughout. */
+export interface Cost {
+  readonly amount: number
+  readonly seconds: number
+  /** CPU of the measured process alone. */
+  readonly cpu: number
+}
+
+const taskset = findProgram('taskset')
+
+/** A command line pinned to one core, where that is possible. */
+export function pinned(core: number, command: readonly string[]): [string, string[]] {
+  const all = taskset === undefined ? command : [taskset, '-c', String(core), ...command]
+  return [all[0] as string, all.slice(1)]
+}
+
+/** Moves a running process, and all that it starts later, to one core. */
+export async function pinProcess(core: number, pid: number): Promise<void> {
+  if (taskset === undefined) return
+  await once(spawn(taskset, ['-acp', String(core), String(pid)], { stdio: 'ignore' }), 'exit')
+}
+
+/** Runs a program of `programs/` to its end and gives the JSON line that it printed. */
+export async function runProgram(core: number, file: string, options: object): Promise<Cost> {
+  const [program, args] = pinned(core, [process.execPath, file, JSON.stringify(options)])
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let out = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text
+  })
+  const [code] = (await once(child, 'close')) as [number | null]
+  if (code !== 0) throw new Error(`${file} ${JSON.stringify(options)} ended with ${code}`)
+  return JSON.parse(out) as Cost
+}
+
+/** A running server program. */
+export interface ServerRun {
+  readonly port: number
+  /** Stops it; CPU seconds since it listened. */
+  stop(): Promise<number>
+}
+
+export async function startServerProgram(core: number, file: string, options: object): Promise<ServerRun> {
+  const [program, args] = pinned(core, [process.execPath, file, JSON.stringify(options)])
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const first = JSON.parse((await lines.next()).value as string) as { port: number }
+  return {
+    port: first.port,
+    async stop() {
+      child.kill('SIGTERM')
+      const last = JSON.parse((await lines.next()).value as string) as { cpu: number }
+      return last.cpu
+    },
+  }
+}
+
+/** Times a whole command (its own CPU and that of its children), its output thrown away. */
+export async function timeCommand(core: number, command: string): Promise<Omit<Cost, 'amount'>> {
+  const [program, args] = pinned(core, [
+    'bash',
+    '-c',
+    `TIMEFORMAT='%R %U %S'; time { ${command} ; } >/dev/null`,
+  ])
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  let out = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    out += text
+  })
+  const [code] = (await once(child, 'close')) as [number | null]
+  const last = out.trim().split('\n').at(-1) ?? ''
+  const [real, user, system] = last.split(' ').map(Number)
+  if (code !== 0 || real === undefined || user === undefined || system === undefined)
+    throw new Error(`${command} ended with ${code}: ${out}`)
+  return { seconds: real, cpu: user + system }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+}

@@ -1,0 +1,108 @@
+// One client run of an ssh2-shaped module: `node client.mjs '{"module","work",…}'` prints one JSON line of what it did and cost.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+const o = JSON.parse(process.argv[2])
+const { Client } = createRequire(import.meta.url)(o.module)
+
+function connect() {
+  return new Promise((resolve, reject) => {
+    const client = new Client()
+    client.on('ready', () => resolve(client)).on('error', reject)
+    client.connect({
+      host: '127.0.0.1',
+      port: o.port,
+      username: o.user,
+      privateKey: readFileSync(o.key),
+      readyTimeout: 60_000,
+      ...(o.cipher === undefined
+        ? {}
+        : { algorithms: { cipher: [o.cipher], ...(o.mac === undefined ? {} : { hmac: [o.mac] }) } }),
+    })
+  })
+}
+
+function closed(client) {
+  return new Promise((resolve) => client.on('close', resolve).end())
+}
+
+function download(client) {
+  return new Promise((resolve, reject) => {
+    let bytes = 0
+    client.exec(o.command ?? `dd if=/dev/zero bs=1M count=${o.mib} 2>/dev/null`, (error, stream) => {
+      if (error) return reject(error)
+      stream.on('data', (chunk) => {
+        bytes += chunk.length
+      })
+      stream.stderr.resume()
+      stream.on('close', () => resolve(bytes))
+    })
+  })
+}
+
+function upload(client) {
+  const chunk = Buffer.alloc(o.chunk ?? 65_536)
+  return new Promise((resolve, reject) => {
+    client.exec(o.command ?? 'cat >/dev/null', (error, stream) => {
+      if (error) return reject(error)
+      let left = o.mib * 1_048_576
+      stream.resume()
+      stream.stderr.resume()
+      stream.on('close', () => resolve(o.mib * 1_048_576 - left))
+      const more = () => {
+        while (left > 0) {
+          const part = left < chunk.length ? chunk.subarray(0, left) : chunk
+          left -= part.length
+          if (!stream.write(part)) {
+            stream.once('drain', more)
+            return
+          }
+        }
+        stream.end()
+      }
+      more()
+    })
+  })
+}
+
+async function handshakes() {
+  for (let i = 0; i < o.count; i++) await closed(await connect())
+  return o.count
+}
+
+function exec(client, command) {
+  return new Promise((resolve, reject) => {
+    client.exec(command, (error, stream) => {
+      if (error) return reject(error)
+      stream.resume()
+      stream.stderr.resume()
+      stream.on('close', resolve)
+    })
+  })
+}
+
+async function execs(client) {
+  for (let i = 0; i < o.count; i++) await exec(client, o.command ?? 'true')
+  return o.count
+}
+
+async function measure(work) {
+  const cpu = process.cpuUsage()
+  const start = process.hrtime.bigint()
+  const amount = await work()
+  const seconds = Number(process.hrtime.bigint() - start) / 1e9
+  const { user, system } = process.cpuUsage(cpu)
+  return { amount, seconds, cpu: (user + system) / 1e6, rss: process.memoryUsage.rss() }
+}
+
+const works = { download, upload, execs }
+let result
+if (o.work === 'handshakes') {
+  await closed(await connect())
+  result = await measure(handshakes)
+} else {
+  const client = await connect()
+  result = await measure(() => works[o.work](client))
+  await closed(client)
+}
+process.stdout.write(`${JSON.stringify(result)}\n`)

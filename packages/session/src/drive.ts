@@ -1,0 +1,428 @@
+/** The pump between a byte pipe and the engine: back-pressure, the three timers, and an orderly end. */
+
+import { DisconnectError } from '@hawser/transport'
+import { DisconnectReason, ProtocolError, type Trace } from '@hawser/wire'
+import type { Engine, EngineEvent } from './engine.ts'
+import { ConnectionError, type Phase, phaseWords, withPhase } from './errors.ts'
+import { asError, type BytePipe } from './pipe.ts'
+
+/** Milliseconds, but for the counts. */
+export interface Timing {
+  /** From the start to authenticated, less the time that people and callbacks take; 0 is no limit. Default 20,000. */
+  readonly readyTimeoutMs?: number
+  /** Between keepalive requests; 0 (the default) sends none. */
+  readonly keepaliveIntervalMs?: number
+  /** Unanswered keepalives before the connection counts as lost. Default 3. */
+  readonly keepaliveMaxMissed?: number
+  /** Age of keys before new ones are made; 0 is no limit. Default one hour (RFC 4253 §9). */
+  readonly rekeyAfterMs?: number
+}
+
+export interface DriveHandlers {
+  /** Every event of the engine, in order. What it throws becomes an uncaught exception and disturbs nothing else. */
+  event(event: EngineEvent): void
+  /** The connection has failed; called at most once, before `closed`. */
+  failed(error: Error): void
+  /** The pipe is closed and nothing more will happen; called exactly once. */
+  closed(): void
+}
+
+/** How long the peer may keep its side open after our last word, and how long unsent data may hold that word back. */
+const lingerMs = { afterDisconnect: 1_000, unsentData: 10_000 } as const
+
+/** What may arrive while an answer is pending before the pipe is asked to pause. */
+const heldBytes = 256 * 1024
+
+/** Moves bytes and events until the end. One instance serves one connection. */
+export class Drive {
+  readonly engine: Engine
+  readonly #pipe: BytePipe
+  readonly #handlers: DriveHandlers
+  readonly #timing: Required<Timing>
+  readonly #trace: Trace | undefined
+  #phase: Phase = 'identification'
+  #pumping = false
+  #pumpAgain = false
+  #flushScheduled = false
+  #congested = false
+  #flushed: (() => void)[] = []
+  #holding = 0
+  #heldBytes = 0
+  #paused = false
+  #received = 0
+  #heard = false
+  #missed = 0
+  #failed = false
+  #ended = false
+  #closed = false
+  #readyTimer: Timer | undefined
+  #readyLeft = 0
+  #readySince = 0
+  #keepaliveTimer: Timer | undefined
+  #rekeyTimer: Timer | undefined
+  #lingerTimer: Timer | undefined
+
+  constructor(o: {
+    readonly pipe: BytePipe
+    readonly engine: Engine
+    readonly handlers: DriveHandlers
+    readonly timing: Timing
+    readonly trace?: Trace
+  }) {
+    this.#pipe = o.pipe
+    this.engine = o.engine
+    this.#handlers = o.handlers
+    this.#trace = o.trace
+    this.#timing = {
+      readyTimeoutMs: o.timing.readyTimeoutMs ?? 20_000,
+      keepaliveIntervalMs: o.timing.keepaliveIntervalMs ?? 0,
+      keepaliveMaxMissed: o.timing.keepaliveMaxMissed ?? 3,
+      rekeyAfterMs: o.timing.rekeyAfterMs ?? 3_600_000,
+    }
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  /** Bytes received so far. */
+  get received(): number {
+    return this.#received
+  }
+
+  /** Whether the pipe takes more at the moment. */
+  get writable(): boolean {
+    return !this.#congested && !this.#failed && !this.#ended
+  }
+
+  /** Takes the pipe over and sends what the engine has to say first. */
+  start(): void {
+    this.#pipe.onData = (bytes) => this.#onData(bytes)
+    this.#pipe.onDrain = () => this.#onDrain()
+    this.#pipe.onClose = (error) => this.#onClose(error)
+    this.#readyLeft = this.#timing.readyTimeoutMs
+    this.#startReadyClock()
+    this.flush()
+  }
+
+  /** Handles every event that is due, then sends what came of it. Call it after each verb on the engine. */
+  kick(): void {
+    this.#pump()
+    this.scheduleFlush()
+  }
+
+  /** Sends at the end of this turn, together with whatever else is written until then. */
+  scheduleFlush(): void {
+    if (this.#flushScheduled || this.#closed) return
+    this.#flushScheduled = true
+    queueMicrotask(() => {
+      this.#flushScheduled = false
+      this.flush()
+    })
+  }
+
+  /** Calls `done` once everything that the engine has to send now has been handed to the pipe, or the connection is over. */
+  whenFlushed(done: () => void): void {
+    this.#flushed.push(done)
+    this.scheduleFlush()
+  }
+
+  /** While a person or a callback is asked: the ready clock stands still. Returns the function that lets it go on. */
+  hold(): () => void {
+    this.#holding++
+    this.#stopReadyClock()
+    let released = false
+    return () => {
+      if (released) return
+      released = true
+      this.#holding--
+      if (this.#holding > 0 || this.#closed) return
+      this.#heldBytes = 0
+      this.#startReadyClock()
+      if (this.#paused) {
+        this.#paused = false
+        this.#pipe.resume()
+      }
+    }
+  }
+
+  /** Sends everything that is due while the pipe takes it. */
+  flush(): void {
+    if (this.#congested || this.#closed) return
+    const wrote = this.#write(false)
+    if (!this.#congested && this.#flushed.length > 0) {
+      const done = this.#flushed
+      this.#flushed = []
+      for (const each of done) this.#guarded(each)
+    }
+    // Room in the output may have made events: channels that can be written again.
+    if (wrote) this.#pump()
+  }
+
+  /** Ends the connection in order: what was written leaves first, then DISCONNECT; the pipe is closed within a bounded time. */
+  close(description = 'closed by the application'): void {
+    if (this.#ended || this.#failed || this.#closed) return
+    this.#ended = true
+    this.#stopTimers()
+    const finish = (): void => {
+      if (this.#closed) return
+      this.engine.transport.disconnect(DisconnectReason.byApplication, description)
+      // Few bytes, so they go even into a full pipe.
+      this.#write(true)
+      this.#end()
+    }
+    this.#phase = 'closing'
+    this.flush()
+    if (!this.#congested) return finish()
+    this.#lingerTimer = after(lingerMs.unsentData, () => this.#pipe.destroy())
+    this.whenFlushed(finish)
+  }
+
+  /** Ends the connection because of `error`; a DISCONNECT goes out if the protocol is still alive. */
+  fail(error: Error, reason?: number): void {
+    if (this.#failed || this.#closed) return
+    this.#failed = true
+    this.#stopTimers()
+    withPhase(error, this.#phase)
+    this.#phase = 'closing'
+    if (reason !== undefined)
+      this.engine.transport.disconnect(reason as DisconnectReason, error.message.slice(0, 255))
+    this.#write(true)
+    this.#guarded(() => this.#handlers.failed(error))
+    this.#end()
+  }
+
+  /** Closes at once, without a word to the peer. */
+  destroy(error?: Error): void {
+    if (this.#closed) return
+    if (error !== undefined) this.fail(error)
+    this.#pipe.destroy()
+    this.#onClose()
+  }
+
+  #onData(bytes: Uint8Array): void {
+    if (this.#closed || this.#failed) return
+    this.#received += bytes.length
+    this.#heard = true
+    this.engine.receive(bytes)
+    this.#pump()
+    this.scheduleFlush()
+    if (this.#holding > 0) {
+      this.#heldBytes += bytes.length
+      if (this.#heldBytes > heldBytes && !this.#paused) {
+        this.#paused = true
+        this.#pipe.pause()
+      }
+    }
+  }
+
+  #onDrain(): void {
+    this.#congested = false
+    this.flush()
+  }
+
+  #onClose(error?: Error): void {
+    if (this.#closed) return
+    if (!this.#failed && !this.#ended) {
+      const phase = this.#phase
+      this.fail(
+        new ConnectionError(
+          'SSH_CONNECTION_LOST',
+          phase,
+          error === undefined
+            ? `the peer closed the connection ${phaseWords(phase)}${this.#received === 0 ? ', without sending a byte' : ''}`
+            : `the connection was lost ${phaseWords(phase)}: ${error.message}`,
+          { cause: error },
+        ),
+      )
+    }
+    this.#closed = true
+    this.#phase = 'closed'
+    this.#stopTimers()
+    this.#pipe.destroy()
+    const done = this.#flushed
+    this.#flushed = []
+    for (const each of done) this.#guarded(each)
+    this.#guarded(() => this.#handlers.closed())
+  }
+
+  #pump(): void {
+    if (this.#pumping) {
+      this.#pumpAgain = true
+      return
+    }
+    this.#pumping = true
+    let handled = 0
+    do {
+      this.#pumpAgain = false
+      for (;;) {
+        if (this.#failed || this.#closed) break
+        const event = this.#poll()
+        if (event === undefined) break
+        handled++
+        this.#before(event)
+        this.#guarded(() => this.#handlers.event(event))
+        // Ours is news only when the transport itself decided it: a host key that could not sign.
+        if (event.type === 'disconnect' && !this.#ended)
+          this.fail(new DisconnectError(event.reason, event.description, event.by))
+      }
+    } while (this.#pumpAgain)
+    this.#pumping = false
+    if (handled > 0) this.scheduleFlush()
+  }
+
+  #poll(): EngineEvent | undefined {
+    try {
+      return this.engine.poll()
+    } catch (error) {
+      this.fail(asError(error), error instanceof ProtocolError ? error.disconnectReason : undefined)
+      return undefined
+    }
+  }
+
+  /** The drive's own part in an event. */
+  #before(event: EngineEvent): void {
+    if (event.type === 'ident') this.#enter('key-exchange')
+    else if (event.type === 'keys') {
+      this.#restartRekeyTimer()
+      if (event.first) this.#enter('authentication')
+    } else if (event.type === 'authenticated') {
+      this.#enter('ready')
+      this.#stopReadyClock()
+      this.#startKeepalive()
+    } else if (event.type === 'global-reply' || event.type === 'reply') this.#missed = 0
+  }
+
+  #enter(phase: Phase): void {
+    if (this.#phase === 'closing' || this.#phase === 'closed') return
+    this.#phase = phase
+    this.#trace?.({ layer: 'session', type: 'phase', phase })
+  }
+
+  /** Writes what there is; stops at congestion unless `force`. Whether anything was written. */
+  #write(force: boolean): boolean {
+    let wrote = false
+    this.#pipe.cork?.()
+    try {
+      for (;;) {
+        const chunk = this.engine.takeOutput()
+        if (chunk === undefined) break
+        wrote = true
+        if (!this.#pipe.write(chunk)) {
+          this.#congested = true
+          if (!force) break
+        }
+      }
+    } catch (error) {
+      this.#pipe.uncork?.()
+      this.fail(asError(error))
+      return wrote
+    }
+    this.#pipe.uncork?.()
+    return wrote
+  }
+
+  /** Ends our side of the pipe and sees to it that the other ends too. */
+  #end(): void {
+    if (this.#closed) return
+    clearTimeout(this.#lingerTimer)
+    this.#lingerTimer = after(lingerMs.afterDisconnect, () => {
+      this.#pipe.destroy()
+      this.#onClose()
+    })
+    this.#pipe.resume()
+    this.#pipe.end()
+  }
+
+  /** An application's exception is the application's: it surfaces as uncaught and the connection goes on. */
+  #guarded(callback: () => void): void {
+    try {
+      callback()
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+
+  #startReadyClock(): void {
+    if (this.#timing.readyTimeoutMs === 0 || this.engine.authenticated || this.#readyTimer !== undefined)
+      return
+    this.#readySince = Date.now()
+    this.#readyTimer = after(this.#readyLeft, () => {
+      const phase = this.#phase
+      const heard =
+        this.#received === 0
+          ? 'the peer has not sent a byte'
+          : `the peer has sent ${this.#received} bytes${this.engine.transport.remoteIdent === undefined ? '' : ` and calls itself ${this.engine.transport.remoteIdent.raw}`}`
+      this.fail(
+        new ConnectionError(
+          'SSH_TIMEOUT',
+          phase,
+          `timed out after ${this.#timing.readyTimeoutMs} ms ${phaseWords(phase)}; ${heard}`,
+        ),
+        DisconnectReason.byApplication,
+      )
+    })
+  }
+
+  #stopReadyClock(): void {
+    if (this.#readyTimer === undefined) return
+    clearTimeout(this.#readyTimer)
+    this.#readyTimer = undefined
+    this.#readyLeft = Math.max(1, this.#readyLeft - (Date.now() - this.#readySince))
+  }
+
+  #startKeepalive(): void {
+    const { keepaliveIntervalMs, keepaliveMaxMissed } = this.#timing
+    if (keepaliveIntervalMs === 0) return
+    const beat = (): void => {
+      this.#missed = this.#heard ? 0 : this.#missed + 1
+      this.#heard = false
+      if (this.#missed > keepaliveMaxMissed)
+        return this.fail(
+          new ConnectionError(
+            'SSH_KEEPALIVE_TIMEOUT',
+            this.#phase,
+            `no answer to ${keepaliveMaxMissed} keepalives, ${keepaliveIntervalMs} ms apart`,
+          ),
+          DisconnectReason.connectionLost,
+        )
+      this.engine.mux.globalRequest('keepalive@openssh.com', new Uint8Array(0), true)
+      this.scheduleFlush()
+      this.#keepaliveTimer = after(keepaliveIntervalMs, beat)
+      idle(this.#keepaliveTimer)
+    }
+    this.#heard = true
+    this.#keepaliveTimer = after(keepaliveIntervalMs, beat)
+    idle(this.#keepaliveTimer)
+  }
+
+  #restartRekeyTimer(): void {
+    clearTimeout(this.#rekeyTimer)
+    if (this.#timing.rekeyAfterMs === 0) return
+    this.#rekeyTimer = after(this.#timing.rekeyAfterMs, () => {
+      this.engine.transport.rekey('the keys are old')
+      this.kick()
+    })
+    idle(this.#rekeyTimer)
+  }
+
+  #stopTimers(): void {
+    clearTimeout(this.#readyTimer)
+    clearTimeout(this.#keepaliveTimer)
+    clearTimeout(this.#rekeyTimer)
+    if (this.#closed) clearTimeout(this.#lingerTimer)
+  }
+}
+
+type Timer = ReturnType<typeof setTimeout>
+
+function after(milliseconds: number, callback: () => void): Timer {
+  return setTimeout(callback, milliseconds)
+}
+
+/** A timer that alone does not keep the process alive, where the runtime has such timers. */
+function idle(timer: Timer | undefined): void {
+  ;(timer as { unref?: () => void } | undefined)?.unref?.()
+}

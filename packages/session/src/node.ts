@@ -1,0 +1,162 @@
+/** The session's ends in Node: sockets and other duplex streams as pipes, channels as duplex streams. */
+
+import type { Socket } from 'node:net'
+import { Duplex, Readable, Writable } from 'node:stream'
+import type { Channel, StreamNumber } from './channel.ts'
+import type { BytePipe, PipeAddresses } from './pipe.ts'
+
+/** Bytes held in user space before writers are asked to wait. */
+const socketHighWaterMark = 512 * 1024
+
+/**
+ * A connected socket, or any other duplex stream of bytes, as a pipe. Sockets get TCP_NODELAY:
+ * a session writes once per turn, so there is nothing for Nagle's algorithm to gather, only to delay.
+ */
+export function fromNodeSocket(socket: Duplex): BytePipe & PipeAddresses {
+  const net = socket as Partial<Socket>
+  net.setNoDelay?.(true)
+  let closed = false
+  let congested = false
+  const close = (error?: Error): void => {
+    if (closed) return
+    closed = true
+    pipe.onClose(error)
+  }
+  const pipe: BytePipe & { -readonly [K in keyof PipeAddresses]: PipeAddresses[K] } = {
+    onData: () => undefined,
+    onDrain: () => undefined,
+    onClose: () => undefined,
+    write(bytes) {
+      const free = socket.write(bytes)
+      congested = !free && socket.writableLength > socketHighWaterMark
+      return !congested
+    },
+    cork: () => socket.cork(),
+    uncork: () => socket.uncork(),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    end: () => void socket.end(),
+    destroy: (error) => void socket.destroy(error),
+  }
+  if (net.remoteAddress !== undefined) pipe.remoteAddress = net.remoteAddress
+  if (net.remotePort !== undefined) pipe.remotePort = net.remotePort
+  if (net.localAddress !== undefined) pipe.localAddress = net.localAddress
+  if (net.localPort !== undefined) pipe.localPort = net.localPort
+  socket.on('data', (bytes: Uint8Array | string) => {
+    pipe.onData(typeof bytes === 'string' ? Buffer.from(bytes) : bytes)
+  })
+  socket.on('drain', () => {
+    if (!congested) return
+    congested = false
+    pipe.onDrain()
+  })
+  socket.on('end', () => close())
+  socket.on('close', () => close())
+  socket.on('error', (error: Error) => close(error))
+  return pipe
+}
+
+/** Options of {@link toNodeDuplex}. */
+export interface NodeDuplexOptions {
+  /** Bytes that the readable side holds before the window stops growing back. Default 32 KiB... */
+  readonly highWaterMark?: number
+  /** Whether ending one side leaves the other open. Default true. */
+  readonly allowHalfOpen?: boolean
+}
+
+/** The credit of one stream of a channel while it passes through a Node readable. */
+class Credit {
+  readonly #channel: Channel
+  #owed = 0
+
+  constructor(channel: Channel) {
+    this.#channel = channel
+  }
+
+  push(readable: Readable, bytes: Uint8Array): void {
+    this.#owed += bytes.length
+    if (readable.push(asBuffer(bytes))) this.giveBack()
+  }
+
+  giveBack(): void {
+    const bytes = this.#owed
+    this.#owed = 0
+    this.#channel.consumed(bytes)
+  }
+}
+
+/** `channel`'s standard data as a Node duplex stream: ending it sends EOF, destroying it closes the channel. */
+export function toNodeDuplex(channel: Channel, o: NodeDuplexOptions = {}): Duplex {
+  const credit = new Credit(channel)
+  const duplex = new Duplex({
+    allowHalfOpen: o.allowHalfOpen ?? true,
+    ...(o.highWaterMark === undefined ? {} : { highWaterMark: o.highWaterMark }),
+    read: () => credit.giveBack(),
+    write: (bytes: Buffer, _encoding, done) => channel.write(bytes, 0, done),
+    writev: (chunks, done) => writeAll(channel, 0, chunks, done),
+    final: (done) => {
+      channel.eof()
+      done()
+    },
+    destroy: (error, done) => {
+      channel.abort()
+      done(error)
+    },
+  })
+  feed(channel, 0, duplex, credit)
+  return duplex
+}
+
+/** One incoming stream of `channel` as a Node readable. */
+export function toNodeReadable(channel: Channel, stream: StreamNumber, o: NodeDuplexOptions = {}): Readable {
+  const credit = new Credit(channel)
+  const readable = new Readable({
+    ...(o.highWaterMark === undefined ? {} : { highWaterMark: o.highWaterMark }),
+    read: () => credit.giveBack(),
+  })
+  feed(channel, stream, readable, credit)
+  return readable
+}
+
+/** Writes to one stream of `channel`; ending it sends nothing, since EOF belongs to the whole channel. */
+export function toNodeWritable(channel: Channel, stream: StreamNumber): Writable {
+  return new Writable({
+    write: (bytes: Buffer, _encoding, done) => channel.write(bytes, stream, done),
+    writev: (chunks, done) => writeAll(channel, stream, chunks, done),
+  })
+}
+
+function feed(channel: Channel, stream: StreamNumber, readable: Readable, credit: Credit): void {
+  channel.attach(stream, {
+    data(bytes) {
+      if (readable.destroyed) channel.consumed(bytes.length)
+      else credit.push(readable, bytes)
+    },
+    end: () => void readable.push(null),
+    close(error) {
+      if (error !== undefined) readable.destroy(error)
+      else if (!readable.readableEnded) readable.push(null)
+    },
+  })
+}
+
+function writeAll(
+  channel: Channel,
+  stream: StreamNumber,
+  chunks: readonly { readonly chunk: Buffer }[],
+  done: (error?: Error | null) => void,
+): void {
+  const last = chunks.length - 1
+  let failure: Error | undefined
+  chunks.forEach(({ chunk }, at) => {
+    channel.write(chunk, stream, (error) => {
+      failure ??= error
+      if (at === last) done(failure)
+    })
+  })
+}
+
+/** Node's streams hand out Buffers; a view costs nothing but its object. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+}
