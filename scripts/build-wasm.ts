@@ -36,14 +36,16 @@ async function compile(): Promise<Buffer> {
   const folder = mkdtempSync(join(tmpdir(), 'hawser-wasm-'))
   try {
     const out = join(folder, 'module.wasm')
-    const { error, stderr } = await asc.main([
+    const stderr = asc.createMemoryStream()
+    const options = [
       source,
       '--baseDir',
       root,
       '--outFile',
       relative(root, out),
       ...'-O3 --noAssert --runtime stub --enable simd --initialMemory 1 --maximumMemory 1'.split(' '),
-    ])
+    ]
+    const { error } = await asc.main(options, { stderr })
     if (error !== null) throw new Error(`asc failed: ${stderr.toString()}`, { cause: error })
     return readFileSync(out)
   } finally {
