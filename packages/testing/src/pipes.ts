@@ -106,7 +106,7 @@ export class MemoryPipe {
   end(): void {
     if (this.#ended) return
     this.#ended = true
-    if (!this.#line.silent) this.#peer?.#arrive('end')
+    if (!this.#line.silent) (this.#peer as MemoryPipe).#arrive('end')
   }
 
   destroy(error?: Error): void {
@@ -145,7 +145,7 @@ export class MemoryPipe {
       this.#arrivingBytes -= piece.length
       this.delivered += piece.length
       this.onData(piece)
-      this.#peer?.#drained(this.#arrivingBytes)
+      ;(this.#peer as MemoryPipe).#drained(this.#arrivingBytes)
     }
     this.#schedule()
   }
