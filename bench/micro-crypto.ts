@@ -13,7 +13,7 @@ import { macs } from '../packages/crypto/src/mac.ts'
 import { chooseKernel } from '../packages/crypto/src/wasm/load.ts'
 import { nobleKernel } from '../packages/crypto/src/wasm/noble-kernel.ts'
 
-const sizes = [32, 64, 1024, 4096, 8192, 16_384, 32_768, 262_144]
+const sizes = [32, 1024, 8192, 32_768, 262_144]
 const samples = 15
 const sampleMs = 8
 
