@@ -1,0 +1,16 @@
+export { UserauthClient, type UserauthClientEvent, type UserauthClientOptions } from './client.ts'
+export { type AttemptRecord, AuthenticationError, TooManyAttemptsError } from './errors.ts'
+export * as messages from './messages.ts'
+export { isUserauthMessage, messageLimits } from './messages.ts'
+export {
+  type Attempt,
+  type AttemptOutcome,
+  type AuthRequest,
+  connectionService,
+  type FailedAttempt,
+  type MethodName,
+  methodNames,
+  type Prompt,
+} from './methods.ts'
+export { UserauthServer, type UserauthServerEvent, type UserauthServerOptions } from './server.ts'
+export { hostbasedSignatureData, publickeySignatureData, type SignatureSubject } from './signature-data.ts'
