@@ -1,1 +1,23 @@
-export type * from './key.ts'
+export {
+  type AuthorizedKey,
+  type AuthorizedKeyOption,
+  type AuthorizedKeys,
+  parseAuthorizedKeys,
+} from './authorized-keys.ts'
+export { KeyError, type KeyErrorCode, type KeyErrorFacts } from './errors.ts'
+export { fingerprint } from './fingerprint.ts'
+export { type GenerateOptions, generateKey, type KeyType } from './generate.ts'
+export type { PrivateKey, PublicKey, Signer, VerifySignature } from './key.ts'
+export {
+  formatKnownHost,
+  type KnownHostEntry,
+  type KnownHostLineOptions,
+  type KnownHostStatus,
+  type KnownHosts,
+  type KnownHostVerdict,
+  parseKnownHosts,
+  type TrustFileProblem,
+} from './known-hosts.ts'
+export { publicKeyFromBlob } from './public-blob.ts'
+export type { PrivateKeyOptions } from './sign.ts'
+export { createVerifier, type KeyPolicy, whyUnusable } from './verify.ts'

@@ -19,9 +19,11 @@ export interface Signer {
   sign(algorithm: string, data: Uint8Array): Uint8Array | Promise<Uint8Array>
 }
 
-/** A private key held in memory. */
+/** A private key held in memory. Its values are not properties: inspection and JSON show the public key only. */
 export interface PrivateKey extends Signer {
   readonly comment: string
+  /** Overwrites the private values with zeros, as far as they are ours to overwrite; the key cannot sign afterwards. */
+  dispose(): void
 }
 
 /** Whether `signature` (a signature blob) is `key`'s over `data` by exactly `algorithm`. Never throws for peer input. */

@@ -1,0 +1,71 @@
+/** authorized_keys: which keys may log in, with what restrictions (sshd(8), "AUTHORIZED_KEYS FILE FORMAT"). */
+
+import { KeyError } from './errors.ts'
+import { looksLikeLine, readLine } from './formats/openssh-line.ts'
+import type { PublicKey } from './key.ts'
+import type { TrustFileProblem } from './known-hosts.ts'
+
+/** One option in front of a key: `command="…"`, `no-pty`, `from="…"`. */
+export interface AuthorizedKeyOption {
+  /** In lower case. */
+  readonly name: string
+  /** What stands between the quotes, with `\"` as `"`; undefined for options without a value. */
+  readonly value?: string
+}
+
+export interface AuthorizedKey {
+  /** Counted from 1. */
+  readonly line: number
+  /** In the order of the line. Whoever admits the key must honour every one of them, or refuse. */
+  readonly options: readonly AuthorizedKeyOption[]
+  readonly key: PublicKey
+}
+
+export interface AuthorizedKeys {
+  readonly entries: readonly AuthorizedKey[]
+  /** Lines that are not understood: they admit nobody. */
+  readonly problems: readonly TrustFileProblem[]
+}
+
+/** Reads the text of an authorized_keys file. */
+export function parseAuthorizedKeys(text: string): AuthorizedKeys {
+  const entries: AuthorizedKey[] = []
+  const problems: TrustFileProblem[] = []
+  for (const [index, raw] of text.split('\n').entries()) {
+    const content = raw.trim()
+    if (content === '' || content.startsWith('#')) continue
+    try {
+      entries.push(readEntry(content, index + 1))
+    } catch (error) {
+      if (!(error instanceof KeyError)) throw error
+      problems.push({ line: index + 1, message: error.message })
+    }
+  }
+  return { entries, problems }
+}
+
+function readEntry(content: string, line: number): AuthorizedKey {
+  // As sshd: what is a key from its start has no options.
+  if (looksLikeLine(content)) return { line, options: [], key: readLine(content) }
+  const { options, rest } = readOptions(content)
+  if (!looksLikeLine(rest))
+    throw new KeyError('SSH_KEY_FORMAT', 'neither a public key nor options and a public key')
+  return { line, options, key: readLine(rest) }
+}
+
+/** name or name="value", commas between them, up to the first white space outside of quotes. */
+function readOptions(content: string): { options: readonly AuthorizedKeyOption[]; rest: string } {
+  const options: AuthorizedKeyOption[] = []
+  const option = /([A-Za-z0-9-]+)(?:="((?:[^"\\]|\\"|\\(?!"))*)")?(,|[ \t]+)/y
+  for (;;) {
+    const [, name, value, end] = option.exec(content) ?? []
+    if (name === undefined || end === undefined)
+      throw new KeyError('SSH_KEY_FORMAT', `option ${options.length + 1} is malformed`)
+    options.push(
+      value === undefined
+        ? { name: name.toLowerCase() }
+        : { name: name.toLowerCase(), value: value.replaceAll('\\"', '"') },
+    )
+    if (end !== ',') return { options, rest: content.slice(option.lastIndex) }
+  }
+}

@@ -1,0 +1,32 @@
+/** The table of key types: one row each. */
+
+import type { PrivateKeyParts, PublicKeyParts } from '@hawser/crypto'
+import { assertNever } from '@hawser/wire'
+import { nistp256, nistp384, nistp521 } from './ecdsa.ts'
+import { ed25519 } from './ed25519.ts'
+import type { KeyTypeRow } from './row.ts'
+import { rsa } from './rsa.ts'
+
+export type { KeyTypeRow } from './row.ts'
+
+const rows: readonly KeyTypeRow[] = [ed25519, nistp256, nistp384, nistp521, rsa]
+const byName: ReadonlyMap<string, KeyTypeRow> = new Map(rows.map((row) => [row.name, row]))
+
+/** The row of an SSH type name; undefined for types that are only carried, not understood. */
+export function keyTypeNamed(name: string): KeyTypeRow | undefined {
+  return byName.get(name)
+}
+
+/** The row of a key's values. */
+export function keyTypeOf(parts: PublicKeyParts | PrivateKeyParts): KeyTypeRow {
+  switch (parts.type) {
+    case 'ed25519':
+      return ed25519
+    case 'ecdsa':
+      return { nistp256, nistp384, nistp521 }[parts.curve]
+    case 'rsa':
+      return rsa
+    default:
+      return assertNever(parts)
+  }
+}

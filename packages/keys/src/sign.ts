@@ -1,0 +1,98 @@
+/** Private keys in memory: they sign, and give their values to nobody but the writers of this package. */
+
+import { type CryptoProvider, defaultProvider, type PrivateKeyParts } from '@hawser/crypto'
+import { equal, erase, UsageError, Writer } from '@hawser/wire'
+import { algorithmsOf, signatureAlgorithm } from './algorithms.ts'
+import { accepting, KeyError } from './errors.ts'
+import type { PrivateKey, PublicKey } from './key.ts'
+import { keyTypeOf } from './key-types/index.ts'
+import { formatPublicBlob, publicKeyOf } from './public-blob.ts'
+import { type KeyPolicy, policyProblem } from './verify.ts'
+
+export interface PrivateKeyOptions extends KeyPolicy {
+  /** Default: `defaultProvider`. */
+  readonly crypto?: CryptoProvider
+}
+
+type Sign = ReturnType<CryptoProvider['backend']['signer']>
+
+/**
+ * Makes a key that signs from its values, which it owns from here on.
+ * Throws {@link KeyError} when they do not belong together.
+ */
+export function privateKeyOf(
+  parts: PrivateKeyParts,
+  comment: string,
+  options: PrivateKeyOptions = {},
+  format?: string,
+): PrivateKey {
+  const { backend } = options.crypto ?? defaultProvider
+  const sign = accepting(format, () => backend.signer(parts))
+  return new MemoryKey(parts, comment, sign, options)
+}
+
+/** The values of a key in memory. Throws {@link KeyError} for other signers and after `dispose()`. */
+export function privateParts(key: PrivateKey): PrivateKeyParts {
+  const parts = MemoryKey.parts(key)
+  if (parts !== undefined) return parts
+  throw new KeyError(
+    'SSH_KEY_UNSUPPORTED',
+    'the private values of this key are not in memory: it was disposed of, or it is a signer of another kind',
+  )
+}
+
+class MemoryKey implements PrivateKey {
+  readonly publicKey: PublicKey
+  readonly algorithms: readonly string[]
+  readonly comment: string
+  /** Both undefined once the key was disposed of. */
+  #parts: PrivateKeyParts | undefined
+  #sign: Sign | undefined
+  readonly #problem: string | undefined
+
+  constructor(parts: PrivateKeyParts, comment: string, sign: Sign, policy: KeyPolicy) {
+    this.publicKey = publicKeyOf(parts, comment)
+    this.algorithms = Object.freeze(algorithmsOf(this.publicKey.type, policy))
+    this.comment = comment
+    this.#parts = parts
+    this.#sign = sign
+    this.#problem = policyProblem(parts, policy)
+    Object.freeze(this)
+  }
+
+  static parts(key: object): PrivateKeyParts | undefined {
+    return #parts in key ? key.#parts : undefined
+  }
+
+  sign(algorithm: string, data: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    const parts = this.#parts
+    if (this.#sign === undefined || parts === undefined)
+      throw new UsageError('this key cannot sign any more: it was disposed of', { code: 'SSH_KEY_DISPOSED' })
+    const chosen = signatureAlgorithm(algorithm)
+    if (chosen === undefined || !this.algorithms.includes(algorithm))
+      throw new UsageError(
+        `a key of type ${this.publicKey.type} signs by ${this.algorithms.join(', ')} here, not by ${JSON.stringify(algorithm)}`,
+      )
+    if (this.#problem !== undefined) throw new KeyError('SSH_KEY_UNSUPPORTED', this.#problem)
+    const row = keyTypeOf(parts)
+    const blob = (raw: Uint8Array): Uint8Array =>
+      new Writer(raw.length + 48).string(algorithm).string(row.encodeSignature(raw, parts)).finish()
+    const raw = this.#sign(chosen.hash, data)
+    return raw instanceof Uint8Array ? blob(raw) : raw.then(blob)
+  }
+
+  dispose(): void {
+    const parts = this.#parts
+    this.#parts = undefined
+    this.#sign = undefined
+    if (parts === undefined) return
+    if (parts.type === 'ed25519') erase(parts.seed)
+    else if (parts.type === 'ecdsa') erase(parts.scalar)
+    else erase(parts.d, parts.p, parts.q, parts.iqmp)
+  }
+}
+
+/** Whether `blob` is the public half of `parts`. */
+export function isPublicHalf(blob: Uint8Array, parts: PrivateKeyParts): boolean {
+  return equal(blob, formatPublicBlob(parts))
+}

@@ -1,0 +1,111 @@
+/** Checks SSH signature blobs (RFC 4253 §6.6, RFC 5656 §3.1.2, RFC 8332 §3, RFC 8709 §6). */
+
+import { type Backend, type CryptoProvider, defaultProvider, type PublicKeyParts } from '@hawser/crypto'
+import { equal, ProtocolError, Reader } from '@hawser/wire'
+import { signatureAlgorithm } from './algorithms.ts'
+import { KeyError } from './errors.ts'
+import type { PublicKey, VerifySignature } from './key.ts'
+import { type KeyTypeRow, keyTypeOf } from './key-types/index.ts'
+import { bitLength, rsaBits } from './key-types/rsa.ts'
+import { readPublicBlob } from './public-blob.ts'
+
+/** Which keys and algorithms are good enough to be used. */
+export interface KeyPolicy {
+  /** The least size of an RSA key, in bits. Default: 2048; keys under 1024 are not even read. */
+  readonly minRsaBits?: number
+  /** Also algorithms that are broken: `ssh-rsa`, which is RSA with SHA-1. Default: false. */
+  readonly insecure?: boolean
+}
+
+/**
+ * Gives the function that checks signatures. It is strict: the blob names exactly the algorithm asked for, nothing follows,
+ * numbers are canonical and in range, the key is of the algorithm's type and good enough by `policy`. It says false for
+ * everything else and never throws for what a peer sends; {@link whyUnusable} tells about the key in words.
+ */
+export function createVerifier(
+  crypto: CryptoProvider = defaultProvider,
+  policy: KeyPolicy = {},
+): VerifySignature {
+  const prepared = new WeakMap<PublicKey, Prepared>()
+  return (key, algorithm, data, signature) => {
+    const chosen = signatureAlgorithm(algorithm)
+    if (chosen === undefined || chosen.keyType !== key.type) return false
+    if (chosen.insecure === true && policy.insecure !== true) return false
+    let ready = prepared.get(key)
+    // The bytes decide, not the object: it may belong to someone who changes it.
+    if (ready === undefined || !equal(ready.blob, key.blob)) {
+      ready = prepare(crypto.backend, key, policy)
+      prepared.set(key, ready)
+    }
+    if (ready.verify === undefined) return false
+    const raw = readSignature(signature, algorithm, ready.row, ready.parts)
+    return raw !== undefined && ready.verify(chosen.hash, data, raw)
+  }
+}
+
+/** Why no signature of `key` would be accepted, as a sentence; undefined when it is fit for use. */
+export function whyUnusable(
+  key: PublicKey,
+  o: KeyPolicy & { readonly crypto?: CryptoProvider } = {},
+): string | undefined {
+  return prepare((o.crypto ?? defaultProvider).backend, key, o).problem
+}
+
+/** Why values of a key do not satisfy `policy`. */
+export function policyProblem(
+  parts: { readonly type: string; readonly n?: Uint8Array },
+  { minRsaBits = rsaBits.leastToUse }: KeyPolicy,
+): string | undefined {
+  if (parts.n === undefined) return undefined
+  const bits = bitLength(parts.n)
+  return bits < minRsaBits
+    ? `an rsa key of ${bits} bits is too weak: at least ${minRsaBits} are needed (option minRsaBits)`
+    : undefined
+}
+
+type Prepared = { readonly blob: Uint8Array } & (
+  | {
+      readonly verify: ReturnType<Backend['verifier']>
+      readonly parts: PublicKeyParts
+      readonly row: KeyTypeRow
+      readonly problem?: undefined
+    }
+  | { readonly verify?: undefined; readonly problem: string }
+)
+
+function prepare(backend: Backend, key: PublicKey, policy: KeyPolicy): Prepared {
+  const blob = Uint8Array.from(key.blob)
+  try {
+    const parts = readPublicBlob(blob)
+    if (parts === undefined) return { blob, problem: `keys of type ${key.type} cannot be used, only carried` }
+    const row = keyTypeOf(parts)
+    if (row.name !== key.type)
+      return { blob, problem: `the key says that it is ${key.type}, its blob is of type ${row.name}` }
+    const problem = policyProblem(parts, policy)
+    if (problem !== undefined) return { blob, problem }
+    return { blob, parts, row, verify: backend.verifier(parts) }
+  } catch (error) {
+    // What is no key: by its form (KeyError), or by its values (RangeError of the backend).
+    if (error instanceof KeyError || error instanceof RangeError) return { blob, problem: error.message }
+    throw error
+  }
+}
+
+/** The raw signature in a blob that names exactly `algorithm`; undefined for anything else. */
+function readSignature(
+  blob: Uint8Array,
+  algorithm: string,
+  row: KeyTypeRow,
+  key: PublicKeyParts,
+): Uint8Array | undefined {
+  try {
+    const from = new Reader(blob, 'signature')
+    if (from.ascii() !== algorithm) return undefined
+    const encoded = from.string()
+    from.end()
+    return row.decodeSignature(encoded, key)
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined
+    throw error
+  }
+}
