@@ -93,6 +93,11 @@ export class Channel {
     return this.#isClosed
   }
 
+  /** Why the channel was lost; undefined while it lives and when it was closed in order. */
+  get error(): Error | undefined {
+    return this.#error
+  }
+
   /** Whether the peer has said that it will send no more data. */
   get remoteEnded(): boolean {
     return this.#remoteEof

@@ -103,6 +103,7 @@ export class Drive {
     this.#readyLeft = this.#timing.readyTimeoutMs
     this.#startReadyClock()
     this.flush()
+    this.#pipe.resume()
   }
 
   /** Handles every event that is due, then sends what came of it. Call it after each verb on the engine. */

@@ -15,12 +15,13 @@ const socketHighWaterMark = 512 * 1024
 export function fromNodeSocket(socket: Duplex): BytePipe & PipeAddresses {
   const net = socket as Partial<Socket>
   net.setNoDelay?.(true)
-  let closed = false
+  let started = false
+  let over: { readonly error: Error | undefined } | undefined
   let congested = false
   const close = (error?: Error): void => {
-    if (closed) return
-    closed = true
-    pipe.onClose(error)
+    if (over !== undefined) return
+    over = { error }
+    if (started) pipe.onClose(error)
   }
   const pipe: BytePipe & { -readonly [K in keyof PipeAddresses]: PipeAddresses[K] } = {
     onData: () => undefined,
@@ -34,7 +35,18 @@ export function fromNodeSocket(socket: Duplex): BytePipe & PipeAddresses {
     cork: () => socket.cork(),
     uncork: () => socket.uncork(),
     pause: () => void socket.pause(),
-    resume: () => void socket.resume(),
+    resume() {
+      if (!started) {
+        started = true
+        if (socket.destroyed) close()
+        if (over !== undefined) {
+          const { error } = over
+          queueMicrotask(() => pipe.onClose(error))
+          return
+        }
+      }
+      socket.resume()
+    },
     end: () => void socket.end(),
     destroy: (error) => void socket.destroy(error),
   }
@@ -42,6 +54,8 @@ export function fromNodeSocket(socket: Duplex): BytePipe & PipeAddresses {
   if (net.remotePort !== undefined) pipe.remotePort = net.remotePort
   if (net.localAddress !== undefined) pipe.localAddress = net.localAddress
   if (net.localPort !== undefined) pipe.localPort = net.localPort
+  // Nothing may pass by before somebody listens.
+  socket.pause()
   socket.on('data', (bytes: Uint8Array | string) => {
     pipe.onData(typeof bytes === 'string' ? Buffer.from(bytes) : bytes)
   })

@@ -2,7 +2,7 @@
 
 /**
  * A duplex stream of bytes in callback shape: moving a chunk costs a call, where a web stream costs microseconds.
- * The session sets the three `on…` properties before it does anything else; the pipe calls nothing before they are set.
+ * The session sets the three `on…` properties, then calls `resume`; the pipe calls nothing before that, and keeps what has come.
  */
 export interface BytePipe {
   /** Bytes arrived; they belong to the receiver. */
@@ -16,7 +16,7 @@ export interface BytePipe {
   /** Between `cork` and `uncork` writes are held, to leave together. */
   cork?(): void
   uncork?(): void
-  /** Asks for a pause and for more: `onData` may still be called a few times after `pause`. */
+  /** Asks for a pause and for more: `onData` may still be called a few times after `pause`. The first `resume` starts it. */
   pause(): void
   resume(): void
   /** Sends what was written, then ends our side. */
@@ -41,6 +41,7 @@ export function fromWebStreams(pair: {
   const reader = pair.readable.getReader()
   const writer = pair.writable.getWriter()
   let paused = false
+  let started = false
   let wake: (() => void) | undefined
   let closed = false
   let waiting = false
@@ -71,6 +72,9 @@ export function fromWebStreams(pair: {
     resume() {
       paused = false
       wake?.()
+      if (started) return
+      started = true
+      pump().catch(close)
     },
     end() {
       writer.close().catch(close)
@@ -83,8 +87,6 @@ export function fromWebStreams(pair: {
     },
   }
   const pump = async (): Promise<void> => {
-    // One turn later, so that the session has set its callbacks.
-    await Promise.resolve()
     while (!closed) {
       const { done, value } = await reader.read()
       if (done) return close()
@@ -95,7 +97,6 @@ export function fromWebStreams(pair: {
         })
     }
   }
-  pump().catch(close)
   return pipe
 }
 
