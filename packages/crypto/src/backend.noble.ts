@@ -1,14 +1,6 @@
 /** The backend over @noble/* and, for RSA private operations, WebCrypto: for every runtime without node:crypto. */
 
-import {
-  assertNever,
-  base64Decode,
-  base64Encode,
-  bigintToBytes,
-  bytesToBigint,
-  concat,
-  equal,
-} from '@hawser/wire'
+import { assertNever, bigintToBytes, bytesToBigint, concat, equal } from '@hawser/wire'
 import { cbc, ctr, gcm } from '@noble/ciphers/aes.js'
 import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { p256, p384, p521 } from '@noble/curves/nist.js'
@@ -35,6 +27,7 @@ import {
   rsaPublic,
   rsaSign,
 } from './rsa.ts'
+import { type WithWebCrypto, webCryptoGenerate, webCryptoSigner } from './rsa-webcrypto.ts'
 
 const hashes = { md5, sha1, sha256, sha384, sha512 } as const
 const nist = { nistp256: p256, nistp384: p384, nistp521: p521 } as const
@@ -277,128 +270,28 @@ function verifier(key: PublicKeyParts): (hash: HashName, data: Uint8Array, signa
   }
 }
 
-// rsa by WebCrypto, or by BigInt where that is missing
-
-/** What is used of the Web Cryptography API; pure packages are compiled without its types. */
-interface WithWebCrypto {
-  readonly crypto?: {
-    getRandomValues?(bytes: Uint8Array): unknown
-    readonly subtle?: Subtle
-  }
-}
-
-interface Subtle {
-  importKey(
-    format: 'jwk',
-    key: RsaJwk,
-    algorithm: object,
-    extractable: boolean,
-    usages: string[],
-  ): Promise<object>
-  exportKey(format: 'jwk', key: object): Promise<RsaJwk>
-  generateKey(algorithm: object, extractable: boolean, usages: string[]): Promise<{ privateKey: object }>
-  sign(algorithm: object, key: object, data: Uint8Array): Promise<ArrayBuffer>
-}
-
-/** A private RSA key by RFC 7518 §6.3. */
-interface RsaJwk {
-  readonly kty: string
-  readonly n: string
-  readonly e: string
-  readonly d: string
-  readonly p: string
-  readonly q: string
-  readonly dp: string
-  readonly dq: string
-  readonly qi: string
-}
-
-const webCryptoHashes: Readonly<Partial<Record<HashName, string>>> = {
-  sha1: 'SHA-1',
-  sha256: 'SHA-256',
-  sha384: 'SHA-384',
-  sha512: 'SHA-512',
-}
-
-const rsaAlgorithm = 'RSASSA-PKCS1-v1_5'
-
-function subtle(): Subtle | undefined {
-  return (globalThis as WithWebCrypto).crypto?.subtle
-}
-
 /** WebCrypto signs where it can; else BigInt does, blinded, in a time that still depends on the key a little. */
 function rsaSigner(key: RsaPrivate): Sign {
-  const imported = new Map<HashName, Promise<object>>()
-  return (name, data) => {
-    const api = subtle()
-    const webHash = webCryptoHashes[name]
-    if (api === undefined || webHash === undefined)
-      return rsaSign(key, pkcs1Encode(name, hash(name, data), key.size), random)
-    let ready = imported.get(name)
-    if (ready === undefined) {
-      ready = api.importKey('jwk', toJwk(key), { name: rsaAlgorithm, hash: webHash }, false, ['sign'])
-      imported.set(name, ready)
-    }
-    return ready
-      .then((webKey) => api.sign({ name: rsaAlgorithm }, webKey, data))
-      .then((signature) => new Uint8Array(signature))
-  }
+  const byWebCrypto = webCryptoSigner(key)
+  return (name, data) =>
+    byWebCrypto(name, data) ?? rsaSign(key, pkcs1Encode(name, hash(name, data), key.size), random)
 }
 
 async function generateKey(spec: Parameters<Backend['generateKey']>[0]): Promise<PrivateKeyParts> {
-  if (spec.type === 'ed25519') {
-    const seed = random(32)
-    return { type: 'ed25519', publicKey: ed25519.getPublicKey(seed), seed }
+  switch (spec.type) {
+    case 'ed25519': {
+      const seed = random(32)
+      return { type: 'ed25519', publicKey: ed25519.getPublicKey(seed), seed }
+    }
+    case 'ecdsa': {
+      const { curve } = spec
+      const scalar = randomScalar(curve)
+      return { type: 'ecdsa', curve, publicKey: nist[curve].getPublicKey(scalar, false), scalar }
+    }
+    case 'rsa':
+      checkNewModulus(spec.bits)
+      return webCryptoGenerate(spec.bits)
+    default:
+      return assertNever(spec)
   }
-  if (spec.type === 'ecdsa') {
-    const { curve } = spec
-    const scalar = randomScalar(curve)
-    return { type: 'ecdsa', curve, publicKey: nist[curve].getPublicKey(scalar, false), scalar }
-  }
-  checkNewModulus(spec.bits)
-  const api = subtle()
-  if (api === undefined)
-    throw new Error(
-      'cannot generate an RSA key: this runtime has no globalThis.crypto.subtle (in browsers it needs a secure context, https or localhost)',
-    )
-  const { privateKey } = await api.generateKey(
-    { name: rsaAlgorithm, modulusLength: spec.bits, publicExponent: Uint8Array.of(1, 0, 1), hash: 'SHA-256' },
-    true,
-    ['sign', 'verify'],
-  )
-  const { n, e, d, p, q, qi } = await api.exportKey('jwk', privateKey)
-  return {
-    type: 'rsa',
-    n: fromBase64Url(n),
-    e: fromBase64Url(e),
-    d: fromBase64Url(d),
-    p: fromBase64Url(p),
-    q: fromBase64Url(q),
-    iqmp: fromBase64Url(qi),
-  }
-}
-
-function toJwk(key: RsaPrivate): RsaJwk {
-  return {
-    kty: 'RSA',
-    n: toBase64Url(key.n),
-    e: toBase64Url(key.e),
-    d: toBase64Url(key.d),
-    p: toBase64Url(key.p),
-    q: toBase64Url(key.q),
-    dp: toBase64Url(key.dp),
-    dq: toBase64Url(key.dq),
-    qi: toBase64Url(key.iqmp),
-  }
-}
-
-function toBase64Url(value: bigint): string {
-  return base64Encode(bigintToBytes(value), false).replaceAll('+', '-').replaceAll('/', '_')
-}
-
-/** The bytes without leading zeros. */
-function fromBase64Url(text: string): Uint8Array {
-  const bytes = base64Decode(text.replaceAll('-', '+').replaceAll('_', '/'))
-  if (bytes === undefined) throw new Error('WebCrypto exported a key that is not valid base64url')
-  return bigintToBytes(bytesToBigint(bytes))
 }

@@ -220,35 +220,52 @@ const nativeModulusBytes = { least: 64, most: 1250 } as const
  * OpenSSL's own constant-time modular power, reached through a PKCS#3 Diffie-Hellman private key with `base` as
  * generator and `exponent` as secret: when it is read, its public value is computed and nothing else is checked.
  * (`createDiffieHellman` would first test the modulus for primality, which takes seconds for 8192 bits.)
- * BigInt where the library has no such keys.
+ * BigInt where the library has no such keys, or does something else with them.
  */
 function modPow(base: Uint8Array, exponent: Uint8Array, modulus: Uint8Array): Uint8Array {
-  const native =
+  const isNative =
     modulus.length >= nativeModulusBytes.least &&
     modulus.length <= nativeModulusBytes.most &&
     modulus[0] !== 0 &&
-    ((modulus[modulus.length - 1] as number) & 1) === 1
-  return (native ? nativeModPow(base, exponent, modulus) : undefined) ?? modPowBytes(base, exponent, modulus)
+    ((modulus[modulus.length - 1] as number) & 1) === 1 &&
+    hasNativeModPow()
+  return (
+    (isNative ? nativeModPow(base, exponent, modulus) : undefined) ?? modPowBytes(base, exponent, modulus)
+  )
+}
+
+let nativeModPowWorks: boolean | undefined
+
+/** Tried with a known answer at first use: Bun's BoringSSL has no such keys, and Deno computes other public values. */
+function hasNativeModPow(): boolean {
+  if (nativeModPowWorks === undefined) {
+    const modulus = new Uint8Array(nativeModulusBytes.least).fill(0xff)
+    const base = modulus.map((_, at) => at + 1)
+    const exponent = modulus.subarray(0, 12)
+    const found = nativeModPow(base, exponent, modulus)
+    nativeModPowWorks = found !== undefined && equal(found, modPowBytes(base, exponent, modulus))
+  }
+  return nativeModPowWorks
 }
 
 function nativeModPow(base: Uint8Array, exponent: Uint8Array, modulus: Uint8Array): Uint8Array | undefined {
   const reduced =
     base.length < modulus.length ? base : bigintToBytes(bytesToBigint(base) % bytesToBigint(modulus))
-  const parameters = sequence(integer(modulus), integer(reduced))
-  const key = sequence(integer(0n), sequence(dhKeyAgreement, parameters), octetString(integer(exponent)))
+  const algorithm = sequence(dhKeyAgreement, sequence(integer(modulus), integer(reduced)))
   let spki: Uint8Array
   try {
-    spki = plain(crypto.createPublicKey(privateKeyOf(key)).export({ type: 'spki', format: 'der' }))
+    const key = privateKeyOf(sequence(integer(0n), algorithm, octetString(integer(exponent))))
+    spki = plain(crypto.createPublicKey(key).export({ type: 'spki', format: 'der' }))
   } catch {
-    // BoringSSL and Deno have no such keys; the caller computes the same by other means.
+    // The caller computes the same by other means.
     return undefined
   }
-  // The value is the last INTEGER, inside the BIT STRING behind the algorithm, which is the same as ours.
-  const algorithm = sequence(dhKeyAgreement, parameters)
+  // The value is the INTEGER inside of the BIT STRING, which follows the algorithm that we gave.
   const bits = content(spki.subarray(headLength(spki) + algorithm.length))
   const value = content(bits.subarray(1))
-  const result = new Uint8Array(modulus.length)
   const digits = value[0] === 0 ? value.subarray(1) : value
+  if (digits.length > modulus.length) return undefined
+  const result = new Uint8Array(modulus.length)
   result.set(digits, modulus.length - digits.length)
   return result
 }
@@ -259,7 +276,7 @@ function headLength(bytes: Uint8Array): number {
   return first < 0x80 ? 2 : 2 + (first & 0x7f)
 }
 
-/** What is in the DER element that `bytes` ends with. */
+/** What is in the DER element that fills `bytes`. */
 function content(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(headLength(bytes))
 }

@@ -1,0 +1,104 @@
+/** The node backend in a runtime that lacks primitives, as Bun and Deno do. */
+
+import type * as nodeCrypto from 'node:crypto'
+import { afterEach, expect, test, vi } from 'vitest'
+import { backend as noble } from './backend.noble.ts'
+import { backend as complete } from './backend.node.ts'
+import type { Backend } from './backend.ts'
+
+afterEach(() => {
+  vi.doUnmock('node:crypto')
+  vi.resetModules()
+})
+
+/** The backend over node:crypto with `changes`, loaded anew. */
+async function load(changes: (real: typeof nodeCrypto) => Partial<typeof nodeCrypto>): Promise<Backend> {
+  vi.resetModules()
+  vi.doMock('node:crypto', async (original) => {
+    const real = await original<typeof nodeCrypto>()
+    return { ...real, ...changes(real) }
+  })
+  const { backend } = await import('./backend.node.ts')
+  return backend
+}
+
+test('without chacha20 it loads and does not offer it', async () => {
+  const backend = await load((real) => ({
+    createCipheriv: ((name: string, ...rest: [Uint8Array, Uint8Array]) => {
+      if (name === 'chacha20') throw new Error('Unknown cipher')
+      return real.createCipheriv(name, ...rest)
+    }) as typeof real.createCipheriv,
+  }))
+  expect(complete.chacha20).toBeTypeOf('function')
+  expect('chacha20' in backend).toBe(false)
+  expect(backend.aesCtr(new Uint8Array(16), new Uint8Array(16)).update(Uint8Array.of(1))).toHaveLength(1)
+})
+
+test('without P-521 the noble backend stands in', async () => {
+  const backend = await load((real) => ({
+    createECDH: (name: string) => {
+      if (name === 'secp521r1') throw new TypeError('invalid curve')
+      return real.createECDH(name)
+    },
+  }))
+  // What stands in is loaded in the background.
+  await vi.dynamicImportSettled()
+  const pair = backend.ecdh('nistp521')
+  const peer = complete.ecdh('nistp521')
+  expect(pair.derive(peer.publicKey)).toEqual(peer.derive(pair.publicKey))
+  const key = await backend.generateKey({ type: 'ecdsa', curve: 'nistp521' })
+  const data = Uint8Array.of(1, 2, 3)
+  const signature = await backend.signer(key)('sha512', data)
+  expect(complete.verifier(key)('sha512', data, signature)).toBe(true)
+  expect(backend.verifier(key)('sha512', data, signature)).toBe(true)
+  expect(backend.ecdh('nistp256').publicKey).toHaveLength(65)
+})
+
+const reached = vi.fn()
+
+test.each<[string, (real: typeof nodeCrypto) => Partial<typeof nodeCrypto>]>([
+  [
+    'refuses such keys',
+    (real) => ({
+      createPrivateKey: (input) => {
+        if (!isDiffieHellman(input)) return real.createPrivateKey(input)
+        reached()
+        throw new Error('unsupported')
+      },
+    }),
+  ],
+  [
+    'computes something else with them',
+    (real) => ({
+      createPublicKey: (input) => {
+        const key = real.createPublicKey(input)
+        if (String(key.asymmetricKeyType) !== 'dh') return key
+        reached()
+        const der = key.export({ type: 'spki', format: 'der' })
+        der.writeUInt8((der.at(-1) ?? 0) ^ 4, der.length - 1)
+        return real.createPublicKey({ key: der, type: 'spki', format: 'der' })
+      },
+    }),
+  ],
+])('modPow is right where Diffie-Hellman by DER %s', async (_, changes) => {
+  reached.mockClear()
+  const backend = await load(changes)
+  for (const length of [64, 256]) {
+    const modulus = complete
+      .random(length)
+      .fill(0xf1, 0, 1)
+      .fill(0x0d, length - 1)
+    const base = complete.random(length)
+    const exponent = complete.random(64)
+    expect(backend.modPow(base, exponent, modulus)).toEqual(noble.modPow(base, exponent, modulus))
+  }
+  // Once is enough to know.
+  expect(reached).toHaveBeenCalledOnce()
+})
+
+function isDiffieHellman(input: Parameters<typeof nodeCrypto.createPrivateKey>[0]): boolean {
+  const key = typeof input === 'object' && 'key' in input ? input.key : undefined
+  return Buffer.isBuffer(key) || key instanceof Uint8Array
+    ? Buffer.from(key).includes(Buffer.from('2a864886f70d010301', 'hex'))
+    : false
+}
