@@ -21,8 +21,8 @@ import {
 import {
   type Attempt,
   type AttemptOutcome,
+  type AttemptRecord,
   connectionService,
-  type FailedAttempt,
   type Prompt,
   signatureNameOf,
 } from './methods.ts'
@@ -51,7 +51,7 @@ export type UserauthClientEvent =
       /** The try succeeded and the server wants another method. */
       readonly partial: boolean
       /** The try that has just ended. */
-      readonly failed?: FailedAttempt
+      readonly failed?: AttemptRecord
     }
   /** Answer: `provideSignature`. */
   | {
@@ -65,13 +65,13 @@ export type UserauthClientEvent =
       readonly type: 'ask-responses'
       readonly name: string
       readonly instruction: string
-      readonly languageTag: string
+      readonly language: string
       readonly prompts: readonly Prompt[]
     }
   /** Answer: `provideNewPassword`. */
-  | { readonly type: 'ask-new-password'; readonly prompt: string; readonly languageTag: string }
+  | { readonly type: 'ask-new-password'; readonly prompt: string; readonly language: string }
   /** Text of the server: filter it before a terminal shows it (RFC 4252 §5.4). */
-  | { readonly type: 'banner'; readonly message: string; readonly languageTag: string }
+  | { readonly type: 'banner'; readonly message: string; readonly language: string }
   | { readonly type: 'success' }
 
 type SignedAttempt = Extract<Attempt, { readonly signer: Signer }>
@@ -216,6 +216,14 @@ export class UserauthClient {
     )
   }
 
+  /** Gives up a try that waits for a signature, responses or a new password: `next` follows, and says why. */
+  abandon(reason: string, cause?: unknown): void {
+    const { at } = this.#state
+    if (at !== 'signature-asked' && at !== 'responses-asked' && at !== 'password-asked')
+      throw this.#unasked('abandon')
+    this.#fail('given-up', reason, false, cause)
+  }
+
   #attemptSigned(attempt: SignedAttempt): void {
     const algorithm = this.#signatureAlgorithm(attempt)
     if (algorithm === undefined) {
@@ -287,7 +295,7 @@ export class UserauthClient {
         const { message, languageTag } = userauthBanner.decode(payload)
         if (++this.#banners > mostBanners)
           throw new ProtocolError(`more than ${mostBanners} banners`, { code: 'SSH_LIMIT_BANNERS' })
-        this.#events.push({ type: 'banner', message, languageTag })
+        this.#events.push({ type: 'banner', message, language: languageTag })
         return
       }
       case userauthPkOk.number:
@@ -314,13 +322,13 @@ export class UserauthClient {
       const { prompt, languageTag } = userauthPasswdChangereq.decode(payload)
       this.#round()
       this.#state = { at: 'password-asked', attempt: state.attempt }
-      this.#events.push({ type: 'ask-new-password', prompt, languageTag })
+      this.#events.push({ type: 'ask-new-password', prompt, language: languageTag })
     } else if (state.at === 'sent' && state.attempt.method === 'keyboard-interactive') {
       this.#noteIn('userauthInfoRequest', payload)
       const { prompts, name, instruction, languageTag } = userauthInfoRequest.decode(payload)
       this.#round()
       this.#state = { at: 'responses-asked', attempt: state.attempt, count: prompts.length }
-      this.#events.push({ type: 'ask-responses', name, instruction, languageTag, prompts })
+      this.#events.push({ type: 'ask-responses', name, instruction, language: languageTag, prompts })
     } else throw unexpected('message 60', state.at)
   }
 
@@ -362,6 +370,8 @@ export class UserauthClient {
         method: attempt.method,
         outcome,
         reason,
+        methodsLeft: this.#methods ?? [],
+        partial,
         ...(algorithm === undefined ? {} : { algorithm }),
         ...('signer' in attempt ? { key: attempt.signer.publicKey } : {}),
         ...(cause === undefined ? {} : { cause }),

@@ -1,44 +1,29 @@
 /** Why nobody was logged in. */
 
 import { DisconnectReason, ProtocolError, SshError } from '@hawser/wire'
-import type { AttemptOutcome } from './methods.ts'
-
-/** One try, for people who want to know what was tried; never holds a secret. */
-export interface AttemptRecord {
-  readonly method: string
-  readonly algorithm?: string
-  /** Of the key that was offered. */
-  readonly fingerprint?: string
-  readonly outcome: AttemptOutcome
-  readonly reason?: string
-  /** What the server said could continue afterwards. */
-  readonly methodsLeft: readonly string[]
-  /** The server counted it as one success of several. */
-  readonly partial: boolean
-}
+import type { AttemptRecord } from './methods.ts'
 
 /** Every way to log in that there was has been tried. */
 export class AuthenticationError extends SshError {
   readonly attempts: readonly AttemptRecord[]
-  /** What the server says can continue; undefined when it was never heard. */
-  readonly methods: readonly string[] | undefined
+  /** What the server says can continue; empty when it was never heard. */
+  readonly methods: readonly string[]
 
-  constructor(o: {
-    readonly user: string
-    readonly attempts: readonly AttemptRecord[]
-    readonly methods?: readonly string[]
-    readonly cause?: unknown
-  }) {
-    const tried = o.attempts.length === 0 ? 'nothing was tried' : `tried ${o.attempts.map(words).join(', ')}`
-    const wanted =
-      o.methods === undefined ? '' : `; the server accepts ${o.methods.join(', ') || 'no method'}`
+  constructor(
+    attempts: readonly AttemptRecord[],
+    methods: readonly string[],
+    o: { readonly user?: string; readonly cause?: unknown } = {},
+  ) {
+    const who = o.user === undefined ? '' : ` of the user ${JSON.stringify(o.user)}`
+    const tried = attempts.length === 0 ? 'nothing was tried' : `tried ${attempts.map(words).join(', ')}`
+    const wanted = methods.length === 0 ? '' : `; the server accepts ${methods.join(', ')}`
     super(
       'SSH_AUTHENTICATION_FAILED',
-      `authentication of the user ${JSON.stringify(o.user)} failed: ${tried}${wanted}`,
+      `authentication${who} failed: ${tried}${wanted}`,
       o.cause === undefined ? {} : { cause: o.cause },
     )
-    this.attempts = o.attempts
-    this.methods = o.methods
+    this.attempts = attempts
+    this.methods = methods
   }
 }
 
@@ -54,5 +39,5 @@ export class TooManyAttemptsError extends ProtocolError {
 
 function words(attempt: AttemptRecord): string {
   const key = [attempt.algorithm, attempt.fingerprint].filter((part) => part !== undefined).join(' ')
-  return `${attempt.method}${key === '' ? '' : ` with ${key}`} (${attempt.reason ?? attempt.outcome})`
+  return `${attempt.method}${key === '' ? '' : ` with ${key}`} (${attempt.reason})`
 }

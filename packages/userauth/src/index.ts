@@ -1,13 +1,13 @@
 export { UserauthClient, type UserauthClientEvent, type UserauthClientOptions } from './client.ts'
-export { type AttemptRecord, AuthenticationError, TooManyAttemptsError } from './errors.ts'
+export { AuthenticationError, TooManyAttemptsError } from './errors.ts'
 export * as messages from './messages.ts'
 export { isUserauthMessage, messageLimits } from './messages.ts'
 export {
   type Attempt,
   type AttemptOutcome,
+  type AttemptRecord,
   type AuthRequest,
   connectionService,
-  type FailedAttempt,
   type MethodName,
   methodNames,
   type Prompt,

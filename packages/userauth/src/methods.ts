@@ -51,17 +51,23 @@ export type AttemptOutcome =
   /** Ended on our side: nothing to sign with, no answer to a question. */
   | 'given-up'
 
-/** A try that has ended without success. */
-export interface FailedAttempt {
-  readonly method: MethodName
+/** One try that has ended without success; never holds a secret. */
+export interface AttemptRecord {
+  readonly method: string
   /** The signature algorithm, for publickey and hostbased. */
   readonly algorithm?: string
+  /** The key that was offered, and its fingerprint where somebody has worked it out. */
   readonly key?: PublicKey
+  readonly fingerprint?: string
   readonly outcome: AttemptOutcome
   /** Why, in words. */
   readonly reason: string
-  /** What was thrown when the signature could not be made. */
+  /** What was thrown when the signature or the answers could not be had. */
   readonly cause?: unknown
+  /** What the server said could continue afterwards. */
+  readonly methodsLeft: readonly string[]
+  /** The server counted it as one success of several. */
+  readonly partial: boolean
 }
 
 /** What every request of a client says. */
@@ -92,7 +98,7 @@ export type AuthRequest = RequestBase &
     | {
         readonly method: 'keyboard-interactive'
         readonly submethods: readonly string[]
-        readonly languageTag: string
+        readonly language: string
       }
     | (SignedRequest & {
         readonly method: 'hostbased'

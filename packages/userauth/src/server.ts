@@ -49,6 +49,8 @@ export type UserauthServerEvent =
   | { readonly type: 'request'; readonly request: AuthRequest }
   /** The answers to `prompt`, as many as prompts. Answer again as to a request. */
   | { readonly type: 'responses'; readonly responses: readonly string[] }
+  /** The client's answer to `changePassword`, by the same user. Answer again as to a request. */
+  | { readonly type: 'new-password'; readonly password: string; readonly newPassword: string }
   /** The client went on to another request in the middle of a dialog: that one is over and must not be answered. */
   | { readonly type: 'abandoned' }
   /** Refused already: for logs and penalties. */
@@ -180,19 +182,19 @@ export class UserauthServer {
     this.#state = { at: 'prompted', request, count: prompts.length }
   }
 
-  /** password: asks for a new one (RFC 4252 §8); a request with `newPassword` may follow. */
-  changePassword(prompt: string, languageTag = ''): void {
+  /** password: asks for a new one (RFC 4252 §8); `new-password` or `abandoned` follows. */
+  changePassword(prompt: string, language = ''): void {
     const request = this.#deciding('changePassword')
     if (request.method !== 'password')
       throw new UsageError(`changePassword answers password requests, not ${request.method}`)
-    this.#send('userauthPasswdChangereq', userauthPasswdChangereq.encode({ prompt, languageTag }))
+    this.#send('userauthPasswdChangereq', userauthPasswdChangereq.encode({ prompt, languageTag: language }))
     this.#state = { at: 'change-asked', request }
   }
 
   /** Sends a text to be shown (RFC 4252 §5.4), at any time before success. */
-  banner(message: string, languageTag = ''): void {
+  banner(message: string, language = ''): void {
     if (this.#state.at === 'done') throw new UsageError('a banner can only be sent before success')
-    this.#send('userauthBanner', userauthBanner.encode({ message, languageTag }))
+    this.#send('userauthBanner', userauthBanner.encode({ message, languageTag: language }))
   }
 
   #dispatch(payload: Uint8Array): void {
@@ -222,9 +224,18 @@ export class UserauthServer {
           disconnectReason: DisconnectReason.serviceNotAvailable,
         },
       )
+    const state = this.#state
+    if (state.at === 'change-asked' && methodName === 'password' && state.request.user === user) {
+      const changed = passwordRequest(data)
+      if (changed.newPassword !== undefined) {
+        const { password, newPassword } = changed
+        this.#state = { at: 'deciding', request: { ...state.request, ...changed, reset: false } }
+        this.#events.push({ type: 'new-password', password, newPassword })
+        return
+      }
+    }
     // RFC 4252 §5.1: a dialog is aborted by the next request, and gets no FAILURE.
-    if (this.#state.at === 'prompted' || this.#state.at === 'change-asked')
-      this.#events.push({ type: 'abandoned' })
+    if (state.at === 'prompted' || state.at === 'change-asked') this.#events.push({ type: 'abandoned' })
     this.#state = { at: 'idle' }
     const before = this.#identity
     const reset = before !== undefined && (before.user !== user || before.service !== service)
@@ -241,7 +252,12 @@ export class UserauthServer {
       case 'keyboard-interactive': {
         const { languageTag, submethods } = keyboardInteractiveData.decode(data)
         const hints = submethods.split(',').filter((hint) => hint !== '')
-        return this.#surface({ ...base, method: 'keyboard-interactive', languageTag, submethods: hints })
+        return this.#surface({
+          ...base,
+          method: 'keyboard-interactive',
+          language: languageTag,
+          submethods: hints,
+        })
       }
       case 'publickey':
         return this.#publickey(base, data)
@@ -356,11 +372,16 @@ export class UserauthServer {
 }
 
 /** The method part of a password request, with or without a change (RFC 4252 §8). */
-function passwordRequest(data: Uint8Array) {
+function passwordRequest(data: Uint8Array): {
+  readonly method: 'password'
+  readonly password: string
+  readonly passwordBytes: Uint8Array
+  readonly newPassword?: string
+} {
   const change = data.length > 0 && data[0] !== 0
   if (!change) {
     const { password } = passwordData.decode(data)
-    return { method: 'password', password: utf8Decode(password), passwordBytes: password } as const
+    return { method: 'password', password: utf8Decode(password), passwordBytes: password }
   }
   const { password, newPassword } = passwordChangeData.decode(data)
   return {
@@ -368,7 +389,7 @@ function passwordRequest(data: Uint8Array) {
     password: utf8Decode(password),
     passwordBytes: password,
     newPassword: utf8Decode(newPassword),
-  } as const
+  }
 }
 
 function decodeNothing(data: Uint8Array): void {
