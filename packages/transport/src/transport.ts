@@ -264,14 +264,13 @@ export class Transport {
     if (this.#ended || this.#authenticated) return
     if (this.#negotiated === undefined) throw new UsageError('authenticated() before the first keys')
     this.#authenticated = true
-    if (this.#receiving === 'open') this.#receiving = 'open-authenticated'
-    if (this.#sending === 'open') {
-      this.#sending = 'open-authenticated'
-      this.#outgoing.compress()
-    } else this.#sending = 'kex-authenticated'
     this.#reader.limit = this.#config.maxPacket
-    const decompressor = this.#delayedIn?.decompressor?.()
-    if (decompressor !== undefined) this.#reader.decompress(decompressor)
+    if (this.#receiving === 'open') this.#receiving = 'open-authenticated'
+    const held = this.#sending === 'kex'
+    this.#sending = held ? 'kex-authenticated' : 'open-authenticated'
+    if (!held) this.#outgoing.compress()
+    // A server whose SUCCESS waits for new keys hears nothing compressed before the peer's own NEWKEYS.
+    if (!held || this.#config.role === 'client') this.#decompress()
     this.#rekeyWhenDue()
   }
 
@@ -519,6 +518,12 @@ export class Transport {
     this.#newKeysIn = undefined
     this.#negotiated = negotiated
     return { type: 'keys', negotiated, first }
+  }
+
+  #decompress(): void {
+    const decompressor = this.#delayedIn?.decompressor?.()
+    this.#delayedIn = undefined
+    if (decompressor !== undefined) this.#reader.decompress(decompressor)
   }
 
   #current(): KeyExchange {
