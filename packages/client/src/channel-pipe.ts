@@ -1,0 +1,70 @@
+/** A channel as a byte pipe, so that one connection can run inside another. */
+
+import type { BytePipe, Channel, PipeAddresses } from '@hawser/session'
+
+/** Bytes that may wait in the channel before the connection inside is asked to wait. */
+const highWaterMark = 256 * 1024
+
+/** `channel`'s standard data as a pipe for `beginClient` or `beginServer`. */
+export function channelPipe(channel: Channel, addresses: PipeAddresses = {}): BytePipe & PipeAddresses {
+  let waiting = 0
+  let congested = false
+  let paused = false
+  let owed = 0
+  let started = false
+  let closed = false
+  const close = (error?: Error): void => {
+    if (closed) return
+    closed = true
+    pipe.onClose(error)
+  }
+  const start = (): void => {
+    started = true
+    channel.attach(0, {
+      data(bytes) {
+        if (paused) owed += bytes.length
+        else channel.consumed(bytes.length)
+        if (!closed) pipe.onData(bytes)
+      },
+      end: () => close(),
+      close,
+    })
+    channel.attach(1, {
+      data: (bytes) => channel.consumed(bytes.length),
+      end: () => undefined,
+      close: () => undefined,
+    })
+  }
+  const pipe: BytePipe & PipeAddresses = {
+    ...addresses,
+    onData: () => undefined,
+    onDrain: () => undefined,
+    onClose: () => undefined,
+    write(bytes) {
+      waiting += bytes.length
+      channel.write(bytes, 0, (error) => {
+        waiting -= bytes.length
+        if (error !== undefined || !congested || waiting > highWaterMark) return
+        congested = false
+        pipe.onDrain()
+      })
+      congested = waiting > highWaterMark
+      return !congested
+    },
+    pause() {
+      paused = true
+    },
+    resume() {
+      paused = false
+      channel.consumed(owed)
+      owed = 0
+      if (!started) start()
+    },
+    end: () => channel.eof(),
+    destroy() {
+      if (!channel.isClosed) channel.abort()
+      close()
+    },
+  }
+  return pipe
+}

@@ -1,0 +1,215 @@
+/** Who decides that a host key is the right one: fingerprints, known_hosts, or a question to the application. */
+
+import { fingerprint, type KnownHosts, type PublicKey, parseKnownHosts } from '@hawser/keys'
+import type { Awaitable, HostKeyOffer } from '@hawser/session'
+import { HostKeyError } from '@hawser/transport'
+import { equal, UsageError } from '@hawser/wire'
+
+/** What is known when a person or program is asked about a host key. */
+export interface HostKeyQuestion {
+  readonly host: string
+  readonly port: number
+  readonly key: PublicKey
+  /** `SHA256:…`, as OpenSSH shows it. */
+  readonly fingerprint: string
+  /** The signature algorithm that proved it. */
+  readonly algorithm: string
+  /** At a rekey: it is another key than the one the connection began with. */
+  readonly changed: boolean
+}
+
+/** Says that any host key will do: no protection against an impostor. For tests on loopback, and named so that a search finds it. */
+export const acceptAnyHostKey = Symbol('accept any host key: no protection against an impostor')
+
+/** Which host keys are trusted. Only a plain `true` from a callback accepts. */
+export type HostKeyPolicy =
+  /** One of these keys, as `SHA256:…` (or `MD5:…`, or plain hexadecimal MD5 with colons) as `ssh-keygen -l` prints it. */
+  | { readonly fingerprints: readonly string[] }
+  /** One of these keys. */
+  | { readonly keys: readonly PublicKey[] }
+  /**
+   * Keys of a known_hosts file, by the options' host and port. An unknown host is refused, unless `acceptNew`
+   * says true (which should also store the key); a changed or revoked key is refused always.
+   */
+  | {
+      readonly knownHosts: KnownHosts | string
+      readonly acceptNew?: (question: HostKeyQuestion) => Awaitable<boolean>
+    }
+  /** Asks; at a rekey only when the key has changed. */
+  | { readonly ask: (question: HostKeyQuestion) => Awaitable<boolean> }
+  | typeof acceptAnyHostKey
+
+/** Why a genuine host key was not trusted. */
+export type HostKeyReason = 'unknown' | 'changed' | 'revoked' | 'refused'
+
+/** The server's host key is genuine but not the one to trust. Code `SSH_HOST_KEY_REJECTED`. */
+export class HostKeyRejectedError extends HostKeyError {
+  readonly reason: HostKeyReason
+  readonly host: string
+  readonly port: number
+  /** `SHA256:…` of the key that the server presented. */
+  readonly fingerprint: string
+  /** Fingerprints of the keys that would have been accepted; empty when none is known. */
+  readonly expected: readonly string[]
+
+  constructor(reason: HostKeyReason, question: HostKeyQuestion, expected: readonly string[] = []) {
+    super(
+      'SSH_HOST_KEY_REJECTED',
+      rejection(reason, question, expected),
+      question.algorithm,
+      question.key.blob,
+    )
+    this.reason = reason
+    this.host = question.host
+    this.port = question.port
+    this.fingerprint = question.fingerprint
+    this.expected = expected
+  }
+}
+
+/** `policy` as the session's question. Throws UsageError for a policy that cannot be used. */
+export function hostKeyVerifier(
+  policy: HostKeyPolicy,
+  target: { readonly host: string; readonly port: number },
+): (offer: HostKeyOffer) => Awaitable<boolean> {
+  const { host, port } = target
+  const question = (offer: HostKeyOffer): HostKeyQuestion => ({
+    host,
+    port,
+    key: offer.key,
+    fingerprint: fingerprint(offer.key),
+    algorithm: offer.algorithm,
+    changed: offer.changed,
+  })
+  const check = decider(policy, host, port)
+  return (offer) => {
+    // The key that was accepted at the start is not asked about again.
+    if (!offer.first && !offer.changed && check.once) return true
+    const asked = question(offer)
+    const refuse = (reason: HostKeyReason, expected?: readonly string[]): never => {
+      throw new HostKeyRejectedError(reason, asked, expected)
+    }
+    return check.decide(asked, refuse)
+  }
+}
+
+/** Types of the keys that `policy` knows for the host, to ask the server for first; empty when it names none. */
+export function knownKeyTypes(
+  policy: HostKeyPolicy,
+  target: { readonly host: string; readonly port: number },
+): readonly string[] {
+  if (typeof policy !== 'object') return []
+  if ('keys' in policy) return policy.keys.map(({ type }) => type)
+  if ('knownHosts' in policy)
+    return knownHostsOf(policy)
+      .keysOf(target.host, target.port)
+      .map(({ type }) => type)
+  return []
+}
+
+function knownHostsOf({ knownHosts }: Extract<HostKeyPolicy, { readonly knownHosts: unknown }>): KnownHosts {
+  return typeof knownHosts === 'string' ? parseKnownHosts(knownHosts) : knownHosts
+}
+
+interface Decider {
+  /** A person may be behind it: ask once per key. */
+  readonly once: boolean
+  decide(
+    question: HostKeyQuestion,
+    refuse: (reason: HostKeyReason, expected?: readonly string[]) => never,
+  ): Awaitable<boolean>
+}
+
+function decider(policy: HostKeyPolicy, host: string, port: number): Decider {
+  if (policy === acceptAnyHostKey) return { once: false, decide: () => true }
+  if (typeof policy !== 'object' || policy === null)
+    throw new UsageError('the option hostKey must be { fingerprints }, { keys }, { knownHosts } or { ask }')
+  if ('fingerprints' in policy) return byFingerprint(policy.fingerprints)
+  if ('keys' in policy) return byKey(policy.keys)
+  if ('knownHosts' in policy) return byKnownHosts(policy, host, port)
+  if ('ask' in policy && typeof policy.ask === 'function') return { once: true, decide: asker(policy.ask) }
+  throw new UsageError('the option hostKey must be { fingerprints }, { keys }, { knownHosts } or { ask }')
+}
+
+function asker(ask: (question: HostKeyQuestion) => Awaitable<boolean>): Decider['decide'] {
+  return (question, refuse) => {
+    const judge = (answer: unknown): boolean => answer === true || refuse('refused')
+    const answer = ask(question)
+    return typeof answer === 'object' ? answer.then(judge) : judge(answer)
+  }
+}
+
+function byFingerprint(list: readonly string[]): Decider {
+  if (!Array.isArray(list) || list.length === 0)
+    throw new UsageError("hostKey.fingerprints must name at least one key, such as 'SHA256:…'")
+  const wanted = list.map(normalized)
+  return {
+    once: false,
+    decide: ({ key, changed }, refuse) =>
+      wanted.some(({ hash, value }) => normalized(fingerprint(key, hash)).value === value) ||
+      refuse(changed ? 'changed' : 'refused', list),
+  }
+}
+
+function byKey(keys: readonly PublicKey[]): Decider {
+  if (!Array.isArray(keys) || keys.length === 0)
+    throw new UsageError('hostKey.keys must hold at least one public key')
+  return {
+    once: false,
+    decide: ({ key, changed }, refuse) =>
+      keys.some((known) => equal(known.blob, key.blob)) ||
+      refuse(
+        changed ? 'changed' : 'refused',
+        keys.map((known) => fingerprint(known)),
+      ),
+  }
+}
+
+function byKnownHosts(
+  policy: Extract<HostKeyPolicy, { readonly knownHosts: unknown }>,
+  host: string,
+  port: number,
+): Decider {
+  if (host === '') throw new UsageError('hostKey.knownHosts needs the option host: the name to look up')
+  const known = knownHostsOf(policy)
+  const acceptNew = policy.acceptNew === undefined ? undefined : asker(policy.acceptNew)
+  return {
+    once: true,
+    decide: (question, refuse) => {
+      const { status, entries } = known.lookup(host, port, question.key)
+      if (status === 'ok') return true
+      if (status === 'unknown' && acceptNew !== undefined && !question.changed)
+        return acceptNew(question, refuse)
+      return refuse(status, status === 'changed' ? entries.map(({ key }) => fingerprint(key)) : [])
+    },
+  }
+}
+
+/** `SHA256:` with or without padding; `MD5:` or bare pairs of hexadecimal digits. */
+function normalized(text: string): { hash: 'sha256' | 'md5'; value: string } {
+  const md5 = /^(?:MD5:)?((?:[0-9a-f]{2}:){15}[0-9a-f]{2})$/i.exec(text)
+  if (md5 !== null) return { hash: 'md5', value: (md5[1] as string).toLowerCase() }
+  const sha256 = /^SHA256:([A-Za-z0-9+/]{43})=?$/.exec(text)
+  if (sha256 !== null) return { hash: 'sha256', value: sha256[1] as string }
+  throw new UsageError(
+    `${JSON.stringify(text)} is not a fingerprint: SHA256: and 43 characters, or 16 pairs of hexadecimal digits with colons`,
+  )
+}
+
+function rejection(reason: HostKeyReason, question: HostKeyQuestion, expected: readonly string[]): string {
+  const { host, port, key } = question
+  const where = host === '' ? 'the server' : `${host}${port === 22 ? '' : `:${port}`}`
+  const presents = `${where} presents the ${key.type} host key ${question.fingerprint}`
+  const wanted = expected.length === 0 ? '' : `, expected was ${expected.join(' or ')}`
+  return `host key verification failed: ${presents}${wanted}; ${advice[reason]}`
+}
+
+const advice: Readonly<Record<HostKeyReason, string>> = {
+  unknown:
+    'no key is known for this host: compare the fingerprint with one from the server’s owner, then add the key to known_hosts',
+  changed:
+    'another key was known: somebody may be in between, or the server has a new key; ask its owner before you replace the known one',
+  revoked: 'this key is marked as revoked: do not connect until the server has another',
+  refused:
+    'it was not accepted: compare the fingerprint with one from the server’s owner before you trust it',
+}

@@ -1,0 +1,38 @@
+export { attemptsInOrder, orderOf } from './auth-order.ts'
+export { channelPipe } from './channel-pipe.ts'
+export { Client, type ClientParts, type ExecOptions, type ShellOptions } from './client.ts'
+export { type BegunClient, beginConnect, connect } from './connect.ts'
+export { type Address, openTcpChannel } from './forwarding.ts'
+export {
+  acceptAnyHostKey,
+  type HostKeyPolicy,
+  type HostKeyQuestion,
+  type HostKeyReason,
+  HostKeyRejectedError,
+  hostKeyVerifier,
+} from './host-key.ts'
+export {
+  type CheckedOptions,
+  type ConnectHooks,
+  type ConnectOptions,
+  checkConnectOptions,
+  clientSessionOptions,
+  type Dial,
+  type DialOptions,
+} from './options.ts'
+export {
+  Process,
+  type ProcessExit,
+  type ProcessHooks,
+  type ProcessRequest,
+  type ProcessResult,
+  type ProcessSurroundings,
+  type Pty,
+  resizeTerminal,
+  sendSignal,
+  startProcess,
+  type TerminalSize,
+  watchProcess,
+  type X11Forwarding,
+} from './process.ts'
+export { type Security, securityOf } from './security.ts'

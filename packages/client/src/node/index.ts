@@ -1,0 +1,3 @@
+export { dial } from '../dial.node.ts'
+export { type KnownHostsFileOptions, knownHostsFile } from './known-hosts-file.ts'
+export { type NodeProcess, nodeStreams } from './streams.ts'

@@ -1,0 +1,236 @@
+/** What `connect` takes, checked once at the door, and what a session is started with because of it. */
+
+import { type AlgorithmNames, type CryptoProvider, defaultNames, defaultProvider } from '@hawser/crypto'
+import type {
+  AuthOrder,
+  BytePipe,
+  ClientSessionOptions,
+  LoginAttempt,
+  PipeAddresses,
+  SessionHooks,
+} from '@hawser/session'
+import { keyTypeOf, type RekeyLimits } from '@hawser/transport'
+import { type Trace, UsageError } from '@hawser/wire'
+import { orderOf } from './auth-order.ts'
+import { type HostKeyPolicy, hostKeyVerifier, knownKeyTypes } from './host-key.ts'
+
+/** Where to dial and how. */
+export interface DialOptions {
+  readonly host: string
+  readonly port: number
+  /** Address and port on this side. */
+  readonly localAddress?: string
+  readonly localPort?: number
+  /** 4 or 6 to use only this version of IP; default: whichever answers. */
+  readonly family?: 4 | 6
+  /** Gives up: the connection attempt ends and the promise rejects. */
+  readonly signal: AbortSignal
+}
+
+/** Makes the byte pipe of a connection. Rejects when it cannot. */
+export type Dial = (target: DialOptions) => Promise<BytePipe & PipeAddresses>
+
+/** Moments of a connection from the dial on, each called synchronously and in order. */
+export interface ConnectHooks extends SessionHooks {
+  /** The pipe is there; SSH begins. */
+  connected?(pipe: BytePipe & PipeAddresses): void
+}
+
+export interface ConnectOptions {
+  /** Name or address of the server. Needed unless `pipe` is given; also the name under which known_hosts is searched. */
+  readonly host?: string
+  /** Default 22. */
+  readonly port?: number
+  /** An open byte pipe to the server, in place of dialling. */
+  readonly pipe?: BytePipe & PipeAddresses
+  /** Servers to go through, nearest first; each is logged in to with its own options. */
+  readonly jump?: readonly ConnectOptions[]
+  /** The user name to log in with. */
+  readonly user: string
+  /** Login attempts in order (`none`, which asks what the server takes, goes first by itself), or a function that chooses each. */
+  readonly auth: readonly LoginAttempt[] | AuthOrder
+  /** Which host key is trusted. Required: there is no default that accepts any. */
+  readonly hostKey: HostKeyPolicy
+  /** Algorithms per category, best first; categories left out keep their defaults. */
+  readonly algorithms?: Partial<AlgorithmNames>
+  readonly crypto?: CryptoProvider
+  /** Requests that keep the connection and notice its loss. Default: every 15 s, lost after 3; false: none. */
+  readonly keepalive?: { readonly intervalMs: number; readonly maxMissed?: number } | false
+  /** From dialling to logged in, less the time that callbacks take; 0 is no limit. Default 20,000. */
+  readonly readyTimeoutMs?: number
+  /** Bytes and packets after which keys are renewed. */
+  readonly rekeyLimits?: Partial<RekeyLimits>
+  /** Age of keys before they are renewed; 0 is no limit. Default one hour. */
+  readonly rekeyAfterMs?: number
+  /** Receive window of each channel in bytes; default 2 MiB. */
+  readonly window?: number
+  /** Largest data packet that we take, in bytes; default 32 KiB. */
+  readonly maxPacket?: number
+  /** Software version in our identification line. */
+  readonly ident?: string
+  /** Gives up connecting. A connection that is made is not touched by it. */
+  readonly signal?: AbortSignal
+  readonly localAddress?: string
+  readonly localPort?: number
+  readonly family?: 4 | 6
+  /** In place of the runtime's own TCP. */
+  readonly dial?: Dial
+  readonly trace?: Trace
+  readonly hooks?: ConnectHooks
+}
+
+/** Options that were found usable, with their defaults. */
+export interface CheckedOptions extends ConnectOptions {
+  readonly host: string
+  readonly port: number
+  readonly readyTimeoutMs: number
+  readonly jump: readonly CheckedOptions[]
+}
+
+const keepaliveDefault = { intervalMs: 15_000, maxMissed: 3 } as const
+
+/** Finds what is wrong with `options` before anything is dialled. Throws {@link UsageError} that names option and value. */
+export function checkConnectOptions(options: ConnectOptions, where = 'connect'): CheckedOptions {
+  if (typeof options !== 'object' || options === null) throw wrong(where, 'options', options, 'an object')
+  const { host, port = 22, pipe, jump = [], user, auth, hostKey, readyTimeoutMs = 20_000 } = options
+  if (host !== undefined && (typeof host !== 'string' || host === ''))
+    throw wrong(where, 'host', host, 'a name or an address')
+  if (host === undefined && pipe === undefined)
+    throw new UsageError(`${where}: give the option host (a name or an address) or pipe (an open byte pipe)`)
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw wrong(where, 'port', port, 'a whole number from 1 to 65535')
+  if (typeof user !== 'string') throw wrong(where, 'user', user, 'the name to log in with')
+  if (typeof auth !== 'function' && !Array.isArray(auth))
+    throw wrong(
+      where,
+      'auth',
+      auth,
+      "a list of login attempts such as [{ method: 'password', password: … }], or a function",
+    )
+  if (Array.isArray(auth)) auth.forEach((attempt, at) => checkAttempt(attempt, `${where}: auth[${at}]`))
+  if (hostKey === undefined)
+    throw new UsageError(
+      `${where}: the option hostKey is missing: say which host key to trust, by { fingerprints: ['SHA256:…'] }, { knownHosts: text } or { ask: question => … }`,
+    )
+  checkTimes(options, readyTimeoutMs, where)
+  if (!Array.isArray(jump)) throw wrong(where, 'jump', jump, 'a list of connect options')
+  if (jump.length > 0 && pipe !== undefined)
+    throw new UsageError(
+      `${where}: the options pipe and jump exclude each other; give the pipe to the first jump`,
+    )
+  const checked: CheckedOptions = {
+    ...options,
+    host: host ?? pipe?.remoteAddress ?? '',
+    port,
+    readyTimeoutMs,
+    jump: jump.map((hop, at) => checkHop(hop, at, `${where}: jump[${at}]`)),
+  }
+  hostKeyVerifier(hostKey, checked) // throws for a policy that cannot be used
+  return checked
+}
+
+/** What the session below is started with. `spentMs` is the part of the ready time that is gone already. */
+export function clientSessionOptions(options: CheckedOptions, spentMs = 0): ClientSessionOptions {
+  const { keepalive = keepaliveDefault, readyTimeoutMs } = options
+  return {
+    user: options.user,
+    auth: orderOf(options.auth),
+    verifyHostKey: hostKeyVerifier(options.hostKey, options),
+    readyTimeoutMs: readyTimeoutMs === 0 ? 0 : Math.max(1, readyTimeoutMs - spentMs),
+    ...(keepalive === false
+      ? {}
+      : {
+          keepaliveIntervalMs: keepalive.intervalMs,
+          keepaliveMaxMissed: keepalive.maxMissed ?? keepaliveDefault.maxMissed,
+        }),
+    algorithms: { ...options.algorithms, serverHostKey: hostKeyAlgorithms(options) },
+    ...picked(options, [
+      'crypto',
+      'rekeyLimits',
+      'rekeyAfterMs',
+      'window',
+      'maxPacket',
+      'ident',
+      'signal',
+      'trace',
+      'hooks',
+    ]),
+  }
+}
+
+/** A server has keys of several types: those that are known come first, so that it shows one of them. */
+function hostKeyAlgorithms(options: CheckedOptions): readonly string[] {
+  const names =
+    options.algorithms?.serverHostKey ?? defaultNames(options.crypto ?? defaultProvider).serverHostKey
+  const types = new Set(knownKeyTypes(options.hostKey, options))
+  const known = (name: string): boolean => types.has(keyTypeOf(name))
+  return [...names.filter(known), ...names.filter((name) => !known(name))]
+}
+
+function checkHop(hop: ConnectOptions, at: number, where: string): CheckedOptions {
+  const checked = checkConnectOptions(hop, where)
+  if (checked.jump.length > 0)
+    throw new UsageError(`${where}: a jump has no jumps of its own; list them all in one`)
+  if (at > 0 && hop.pipe !== undefined)
+    throw new UsageError(
+      `${where}: only the first jump can have a pipe; this one is reached through the jump before`,
+    )
+  return checked
+}
+
+function checkAttempt(attempt: LoginAttempt, where: string): void {
+  switch (attempt?.method) {
+    case 'none':
+      return
+    case 'password':
+      if (typeof attempt.password !== 'string' && !((attempt.password as unknown) instanceof Uint8Array))
+        throw new UsageError(`${where}: password must be a string or bytes`)
+      return
+    case 'publickey':
+    case 'hostbased':
+      if (typeof attempt.signer?.sign !== 'function')
+        throw new UsageError(
+          `${where}: signer must be a key that can sign, such as parsePrivateKey of @hawser/keys gives`,
+        )
+      return
+    case 'keyboard-interactive':
+      if (typeof attempt.respond !== 'function')
+        throw new UsageError(`${where}: respond must be a function that answers the server's prompts`)
+      return
+    default:
+      throw new UsageError(
+        `${where}: method is ${JSON.stringify((attempt as { method?: unknown } | undefined)?.method)}; it must be none, password, publickey, keyboard-interactive or hostbased`,
+      )
+  }
+}
+
+function checkTimes(options: ConnectOptions, readyTimeoutMs: number, where: string): void {
+  const times: [string, unknown][] = [['readyTimeoutMs', readyTimeoutMs]]
+  if (options.rekeyAfterMs !== undefined) times.push(['rekeyAfterMs', options.rekeyAfterMs])
+  if (options.keepalive) {
+    times.push(['keepalive.intervalMs', options.keepalive.intervalMs])
+    if (options.keepalive.maxMissed !== undefined)
+      times.push(['keepalive.maxMissed', options.keepalive.maxMissed])
+  }
+  for (const [name, value] of times)
+    if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 0x7fffffff)
+      throw wrong(where, name, value, 'a whole number from 0 to 2147483647')
+}
+
+function wrong(where: string, option: string, value: unknown, expected: string): UsageError {
+  const shown = typeof value === 'string' || typeof value === 'number' ? JSON.stringify(value) : typeof value
+  return new UsageError(`${where}: the option ${option} is ${shown}; it must be ${expected}`)
+}
+
+/** The named properties of `from` that are there. */
+function picked<T extends object, K extends keyof T>(
+  from: T,
+  names: readonly K[],
+): { [P in K]?: NonNullable<T[P]> } {
+  const result: { [P in K]?: NonNullable<T[P]> } = {}
+  for (const name of names) {
+    const value = from[name]
+    if (value !== undefined) result[name] = value as NonNullable<T[K]>
+  }
+  return result
+}

@@ -1,0 +1,44 @@
+export {
+  type AttemptBase,
+  type AuthDecision,
+  type AuthHandlers,
+  answerAttempt,
+  type Dialog,
+  type HostbasedAttempt,
+  methodsOf,
+  type NoneAttempt,
+  type PasswordAttempt,
+  type PublicKeyAttempt,
+  passwordsOf,
+  type RefusalPolicy,
+  sameSecret,
+} from './auth.ts'
+export { type AuthorizedKeysOptions, type AuthorizedKeysSource, authorizedKeys } from './authorized-keys.ts'
+export { type TcpipRequest, tcpipRequest } from './forwarding.ts'
+export {
+  defaultLimits,
+  dropChance,
+  type ServerLimits,
+  StartupGate,
+  type StartupLimits,
+  untilNextStep,
+} from './limits.ts'
+export { type CheckedServerOptions, checkServerOptions, type ServerOptions } from './options.ts'
+export { beginServing, serve } from './serve.ts'
+export { ServerConnection } from './server-connection.ts'
+export { ServerProcess, type SignalEnd } from './server-process.ts'
+export {
+  type ExecRequest,
+  type ProgramRequest,
+  SessionChannel,
+  type SessionChannelLimits,
+  type SubsystemRequest,
+} from './session-channel.ts'
+export {
+  type Asked,
+  type Pty,
+  type SessionRequestHandlers,
+  sessionRequests,
+  type TerminalSize,
+  type X11Forwarding,
+} from './session-requests.ts'

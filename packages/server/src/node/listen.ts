@@ -1,0 +1,109 @@
+/** A listening server over node:net. */
+
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { fromNodeSocket } from '@hawser/session/node'
+import { StartupGate } from '../limits.ts'
+import { type CheckedServerOptions, checkServerOptions, type ServerOptions } from '../options.ts'
+import { ServerConnection } from '../server-connection.ts'
+
+export interface ListenOptions extends ServerOptions {
+  /** 0 lets the system choose; see {@link Listener.port}. */
+  readonly port: number
+  /** Address to listen on. Default 127.0.0.1, this machine only; `0.0.0.0` or `::` is for everybody. */
+  readonly host?: string
+  readonly backlog?: number
+  /** Each connection at its first byte; nobody has logged in yet. */
+  readonly onConnection?: (connection: ServerConnection) => void
+  /** Each connection once somebody has logged in. */
+  readonly onReady?: (connection: ServerConnection) => void
+  /** The one error of a connection that failed. Others go on. Absent, `connection.session.error` still tells. */
+  readonly onConnectionError?: (error: Error, connection: ServerConnection) => void
+}
+
+/** Starts to listen; rejects when the address cannot be had. */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const checked = checkServerOptions(options)
+  const listener = new Listener(checked, options)
+  await listener.start()
+  return listener
+}
+
+/** A server that listens. Made by {@link listen}. */
+export class Listener {
+  readonly #options: CheckedServerOptions
+  readonly #listening: ListenOptions
+  readonly #server: Server
+  readonly #gate: StartupGate
+  readonly #connections = new Set<ServerConnection>()
+
+  constructor(options: CheckedServerOptions, listening: ListenOptions) {
+    this.#options = options
+    this.#listening = listening
+    this.#gate = new StartupGate(options.limits.startups, Math.random)
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#connected(socket))
+  }
+
+  /** Where it listens; the port is the one that the system chose when 0 was asked for. */
+  get address(): AddressInfo {
+    return this.#server.address() as AddressInfo
+  }
+
+  get port(): number {
+    return this.address.port
+  }
+
+  /** Connections that are not over, logged in or not. */
+  get connections(): ReadonlySet<ServerConnection> {
+    return this.#connections
+  }
+
+  /** For {@link listen}. */
+  async start(): Promise<void> {
+    const { port, host = '127.0.0.1', backlog } = this.#listening
+    this.#server.listen({ port, host, ...(backlog === undefined ? {} : { backlog }) })
+    await once(this.#server, 'listening')
+  }
+
+  /** Takes no more connections and closes those that there are; settles when all are gone. Again: waits for the same. */
+  async close(): Promise<void> {
+    const closed = this.#server.listening ? once(this.#server.close(), 'close') : undefined
+    await Promise.all([...this.#connections].map((connection) => connection.close('the server shuts down')))
+    await closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #connected(socket: Socket): void {
+    const leave = this.#gate.enter()
+    if (leave === undefined) {
+      this.#options.trace?.({
+        layer: 'session',
+        type: 'limit',
+        limit: 'startups',
+        detail: `a connection from ${socket.remoteAddress} dropped: ${this.#gate.waiting} others are not logged in`,
+      })
+      socket.destroy()
+      return
+    }
+    const { onConnection, onReady, onConnectionError } = this.#listening
+    const connection = new ServerConnection(fromNodeSocket(socket), this.#options)
+    this.#connections.add(connection)
+    connection.ready.then(
+      () => {
+        leave()
+        onReady?.(connection)
+      },
+      () => leave(), // the error is told below, once the connection is over
+    )
+    void connection.closed.then(() => {
+      leave()
+      this.#connections.delete(connection)
+      const { error } = connection.session
+      if (error !== undefined) onConnectionError?.(error, connection)
+    })
+    onConnection?.(connection)
+  }
+}

@@ -1,0 +1,83 @@
+/** What a server takes, checked once at the door. */
+
+import type { AlgorithmNames, CryptoProvider } from '@hawser/crypto'
+import type { Signer } from '@hawser/keys'
+import type { IncomingChannel, IncomingRequest, SessionHooks } from '@hawser/session'
+import type { RekeyLimits } from '@hawser/transport'
+import { type Trace, UsageError } from '@hawser/wire'
+import { type AuthHandlers, methodsOf } from './auth.ts'
+import type { TcpipRequest } from './forwarding.ts'
+import { defaultLimits, type ServerLimits } from './limits.ts'
+import type { ServerConnection } from './server-connection.ts'
+import type { SessionChannel } from './session-channel.ts'
+
+export interface ServerOptions {
+  /** Private keys, best first; each serves the algorithms of its type. */
+  readonly hostKeys: readonly Signer[]
+  /** Who may log in. */
+  readonly auth: AuthHandlers
+  /** Takes `session` channels: set its handlers, at once or before the promise settles. Absent, they are refused. */
+  readonly onSession?: (session: SessionChannel, connection: ServerConnection) => void | PromiseLike<void>
+  /** Takes requests for connections to elsewhere (`ssh -L`, `-W`, `-D`). Absent, they are refused. */
+  readonly onTcpip?: (request: TcpipRequest, connection: ServerConnection) => void
+  /** Takes channels of all other types. Absent, they are refused. */
+  readonly onChannel?: (open: IncomingChannel, connection: ServerConnection) => void
+  /** Takes global requests, such as tcpip-forward; what it leaves unanswered when it returns stays so. Absent, they are refused. */
+  readonly onRequest?: (request: IncomingRequest, connection: ServerConnection) => void
+  readonly limits?: Partial<ServerLimits>
+  /** Algorithms per category, best first; categories left out keep their defaults. */
+  readonly algorithms?: Partial<AlgorithmNames>
+  readonly crypto?: CryptoProvider
+  /** Shown before the login, by most clients. */
+  readonly banner?: string
+  /** Lines before our identification. */
+  readonly greeting?: readonly string[]
+  /** Software version in our identification line. */
+  readonly ident?: string
+  /** Requests that notice the loss of a client. Default: every 15 s, lost after 3; false: none. */
+  readonly keepalive?: { readonly intervalMs: number; readonly maxMissed?: number } | false
+  readonly rekeyLimits?: Partial<RekeyLimits>
+  readonly rekeyAfterMs?: number
+  /** Receive window of each channel in bytes; default 2 MiB. */
+  readonly window?: number
+  /** Largest data packet that we take, in bytes; default 32 KiB. */
+  readonly maxPacket?: number
+  readonly trace?: Trace
+  /** Moments of each connection. */
+  readonly hooks?: SessionHooks
+}
+
+/** Options that were found usable, with their limits. */
+export interface CheckedServerOptions extends ServerOptions {
+  readonly limits: ServerLimits
+}
+
+/** Finds what is wrong with `options` before anybody connects. Throws {@link UsageError} that names option and value. */
+export function checkServerOptions(options: ServerOptions): CheckedServerOptions {
+  const { hostKeys, auth } = options
+  if (!Array.isArray(hostKeys) || hostKeys.length === 0)
+    throw new UsageError(
+      'serve: the option hostKeys must hold at least one private key, such as parsePrivateKey of @hawser/keys gives',
+    )
+  hostKeys.forEach((key: Signer, at) => {
+    if (typeof key?.sign !== 'function')
+      throw new UsageError(`serve: hostKeys[${at}] cannot sign: it must be a private key`)
+  })
+  if (typeof auth !== 'object' || auth === null)
+    throw new UsageError(
+      'serve: the option auth is missing: say who may log in, such as { publickey: attempt => … }',
+    )
+  if (methodsOf(auth).length === 0 && auth.none === undefined)
+    throw new UsageError(
+      'serve: the option auth has no handler: nobody could log in; give publickey, password, keyboardInteractive, hostbased or none',
+    )
+  const limits = {
+    ...defaultLimits,
+    ...options.limits,
+    startups: { ...defaultLimits.startups, ...options.limits?.startups },
+  }
+  for (const [name, value] of [...Object.entries(limits), ...Object.entries(limits.startups)])
+    if (typeof value === 'number' && !(Number.isInteger(value) && value >= 0))
+      throw new UsageError(`serve: the limit ${name} is ${value}; it must be a whole number from 0 up`)
+  return { ...options, limits }
+}
