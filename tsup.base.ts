@@ -12,7 +12,8 @@ export function library(entry: Record<string, string>, more: Options = {}): Retu
     splitting: true,
     external: [/^#/, /^node:/],
     removeNodeProtocol: false,
-    dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+    dts: { compilerOptions: { ignoreDeprecations: '6.0', customConditions: [] } },
+    silent: true,
     ...more,
   })
 }

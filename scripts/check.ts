@@ -41,6 +41,12 @@ const steps: readonly Step[] = [
     ],
   },
   { name: 'lint', commands: [[tool('.bin', 'oxlint'), '--type-aware', '--quiet']] },
+  {
+    name: 'unused',
+    commands: [
+      [tool('.bin', 'knip'), '--include', 'files,unlisted,unresolved', '--no-config-hints', '--no-progress'],
+    ],
+  },
   { name: 'arrows', commands: [script('check-arrows.ts')] },
   { name: 'purity', commands: [script('check-pure.ts')] },
   { name: 'format', commands: [[tool('.bin', 'biome'), 'ci', '--colors=off', '.']] },
