@@ -45,6 +45,14 @@ export function settle<T>(
     next()
     drive.kick()
   }
+  // An answer that cannot be used (too few responses, say) counts as a failure to answer.
+  const give = (value: T): void => {
+    try {
+      done(value, drive.engine)
+    } catch (error) {
+      failed(error)
+    }
+  }
   let answer: T | PromiseLike<T>
   try {
     answer = ask()
@@ -54,14 +62,14 @@ export function settle<T>(
   }
   if (!isPromiseLike(answer)) {
     const value = answer
-    finish(() => done(value, drive.engine))
+    finish(() => give(value))
     return
   }
   const release = drive.hold()
   answer.then(
     (value) => {
       release()
-      finish(() => done(value, drive.engine))
+      finish(() => give(value))
     },
     (error: unknown) => {
       release()

@@ -1,6 +1,5 @@
 /** The client's asks: is this the right host, what to try next, sign this, answer that prompt. */
 
-import { publicKeyFromBlob } from '@hawser/keys'
 import { HostKeyError } from '@hawser/transport'
 import {
   type AttemptRecord,
@@ -19,6 +18,7 @@ export class ClientAuthentication implements Authentication {
   readonly #options: ClientSessionOptions
   readonly #attempts: AttemptRecord[] = []
   #current: LoginAttempt | undefined
+  #cause: unknown
 
   constructor(session: Session, options: ClientSessionOptions) {
     this.#session = session
@@ -40,7 +40,7 @@ export class ClientAuthentication implements Authentication {
       this.#session,
       () =>
         this.#options.verifyHostKey({
-          key: publicKeyFromBlob(event.key),
+          key: event.publicKey,
           algorithm: event.algorithm,
           first: event.first,
           changed: event.changed,
@@ -63,48 +63,47 @@ export class ClientAuthentication implements Authentication {
 
   #userauth(event: UserauthClientEvent): void {
     const machine = this.#session.drive.engine.userauthClient as UserauthClient
+    const attempt = this.#current
     switch (event.type) {
       case 'banner':
         this.#options.hooks?.banner?.(event.message, event.language)
         return
       case 'next':
-        if (event.failed !== undefined) this.#attempts.push(event.failed)
-        this.#next(event.methods, event.partial)
+        this.#next(event.methods, event.partial, event.failed)
         return
       case 'ask-signature':
         settle(
           this.#session,
           () => event.signer.sign(event.algorithm, event.data),
           (signature) => machine.provideSignature(signature),
-          (error) => machine.abandon(`the signer failed: ${asError(error).message}`, error),
+          (error) => machine.provideSignature(asError(error)),
         )
         return
-      case 'ask-responses': {
-        const attempt = this.#current
+      case 'ask-responses':
         settle(
           this.#session,
           () =>
             attempt?.method === 'keyboard-interactive'
               ? attempt.respond(event.name, event.instruction, event.prompts, event.language)
-              : [],
+              : undefined,
           (responses) => machine.provideResponses(responses),
-          (error) => machine.abandon(`the prompts were not answered: ${asError(error).message}`, error),
+          (error) => {
+            this.#cause = error
+            machine.provideResponses(undefined)
+          },
         )
         return
-      }
-      case 'ask-new-password': {
-        const attempt = this.#current
+      case 'ask-new-password':
         settle(
           this.#session,
           () => (attempt?.method === 'password' ? attempt.change?.(event.prompt, event.language) : undefined),
-          (password) => {
-            if (password === undefined) machine.abandon('the server wants a new password, and none was given')
-            else machine.provideNewPassword(password)
+          (password) => machine.provideNewPassword(password),
+          (error) => {
+            this.#cause = error
+            machine.provideNewPassword(undefined)
           },
-          (error) => machine.abandon(`no new password was given: ${asError(error).message}`, error),
         )
         return
-      }
       case 'success':
         return
       default:
@@ -112,21 +111,31 @@ export class ClientAuthentication implements Authentication {
     }
   }
 
-  #next(methods: readonly string[] | undefined, partial: boolean): void {
+  #next(methods: readonly string[] | undefined, partial: boolean, failed: AttemptRecord | undefined): void {
+    if (failed !== undefined) {
+      this.#cause = failed.cause ?? this.#cause
+      this.#attempts.push(failed)
+    }
     const { serverSigAlgs } = this.#session.drive.engine.transport
     settle(
       this.#session,
       () => this.#options.auth({ methods, partial, attempts: this.#attempts, serverSigAlgs }),
       (attempt, engine) => {
         this.#current = attempt
-        if (attempt === undefined)
-          this.#session.fail(
-            new AuthenticationError(this.#attempts, methods ?? []),
-            DisconnectReason.noMoreAuthMethodsAvailable,
-          )
+        if (attempt === undefined) this.#exhausted(methods)
         else engine.userauthClient?.attempt(attempt)
       },
       (error) => this.#session.fail(asError(error), DisconnectReason.authCancelledByUser),
+    )
+  }
+
+  #exhausted(methods: readonly string[] | undefined): void {
+    this.#session.fail(
+      new AuthenticationError(this.#attempts, methods ?? [], {
+        user: this.#options.user,
+        ...(this.#cause === undefined ? {} : { cause: this.#cause }),
+      }),
+      DisconnectReason.noMoreAuthMethodsAvailable,
     )
   }
 }

@@ -122,7 +122,7 @@ export interface AuthExchange {
   reject(o?: { readonly methods?: readonly string[]; readonly partial?: boolean }): void
   /** keyboard-interactive: one round. Rejects when the client starts another request or goes away. */
   prompt(prompts: readonly Prompt[], name?: string, instruction?: string): Promise<readonly string[]>
-  /** password: asks for a new one. Rejects like `prompt`. */
+  /** password: asks for a new one; answer the exchange afterwards. Rejects like `prompt`. */
   requestChange(prompt: string, language?: string): Promise<{ readonly newPassword: string }>
   /** Called when the client gives this request up before it was answered. */
   onAbort: (() => void) | undefined
