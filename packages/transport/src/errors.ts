@@ -52,8 +52,8 @@ export class IdentificationError extends ProtocolError {
 
 /** Codes of {@link HostKeyError}. */
 export type HostKeyErrorCode =
-  /** Not a key, or one that cannot be used. */
-  | 'SSH_HOST_KEY_MALFORMED'
+  /** Not a key, or one that is not good enough: the message says why. */
+  | 'SSH_HOST_KEY_UNUSABLE'
   /** A key of another type than was negotiated. */
   | 'SSH_HOST_KEY_TYPE'
   /** The signature over the exchange hash does not fit: an impostor, or a broken server. */

@@ -1,6 +1,6 @@
 /** The client's check of the server's host key and its signature over the exchange hash (RFC 4253 §8). */
 
-import { type PublicKey, publicKeyFromBlob, type VerifySignature } from '@hawser/keys'
+import { type PublicKey, publicKeyFromBlob, type VerifySignature, whyUnusable } from '@hawser/keys'
 import { SshError } from '@hawser/wire'
 import { HostKeyError } from './errors.ts'
 
@@ -30,14 +30,15 @@ export function checkHostKey(
       algorithm,
       blob,
     )
-  if (!verify(key, algorithm, hash, signature))
-    throw new HostKeyError(
-      'SSH_HOST_KEY_SIGNATURE',
-      `the server's ${algorithm} signature over the key exchange does not fit its host key: somebody may be in the middle, or the server is broken`,
-      algorithm,
-      blob,
-    )
-  return key
+  if (verify(key, algorithm, hash, signature)) return key
+  const problem = whyUnusable(key)
+  if (problem !== undefined) throw unusable(problem, algorithm, blob)
+  throw new HostKeyError(
+    'SSH_HOST_KEY_SIGNATURE',
+    `the server's ${algorithm} signature over the key exchange does not fit its host key: somebody may be in the middle, or the server is broken`,
+    algorithm,
+    blob,
+  )
 }
 
 function readHostKey(algorithm: string, blob: Uint8Array): PublicKey {
@@ -45,12 +46,16 @@ function readHostKey(algorithm: string, blob: Uint8Array): PublicKey {
     return publicKeyFromBlob(blob)
   } catch (error) {
     if (!SshError.is(error)) throw error
-    throw new HostKeyError(
-      'SSH_HOST_KEY_MALFORMED',
-      `the server's host key cannot be used: ${error.message}`,
-      algorithm,
-      blob,
-      error,
-    )
+    throw unusable(error.message, algorithm, blob, error)
   }
+}
+
+function unusable(why: string, algorithm: string, blob: Uint8Array, cause?: unknown): HostKeyError {
+  return new HostKeyError(
+    'SSH_HOST_KEY_UNUSABLE',
+    `the server's host key cannot be used: ${why}`,
+    algorithm,
+    blob,
+    cause,
+  )
 }

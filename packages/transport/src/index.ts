@@ -1,7 +1,6 @@
 export { MacError } from '@hawser/crypto'
 export * from './errors.ts'
 export type { TransportEvent } from './event.ts'
-export { keyTypeOf } from './host-key.ts'
 export { type Ident, identLimits } from './ident.ts'
 export type { GexLimits } from './kex/method.ts'
 export {

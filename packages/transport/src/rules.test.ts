@@ -1,6 +1,8 @@
+import { createVerifier } from '@hawser/keys'
 import { latin1Encode, ProtocolError, Writer } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { HostKeyError, LimitError } from './errors.ts'
+import { checkHostKey } from './host-key.ts'
 import { kexEcdhInit, kexEcdhReply } from './kex/ecdh.ts'
 import {
   debug,
@@ -320,11 +322,12 @@ describe('the server’s proof', () => {
   }
   const flipped = (bytes: Uint8Array, at: number): Uint8Array =>
     bytes.map((byte, index) => (index === at ? byte ^ 1 : byte))
-  const rsaBlob = new Writer()
-    .string('ssh-rsa')
-    .string(Uint8Array.of(1, 0, 1))
-    .string(new Uint8Array(257).fill(1, 1))
-    .finish()
+  const rsaBlob = (bits: number): Uint8Array =>
+    new Writer()
+      .string('ssh-rsa')
+      .mpint(65_537n)
+      .mpint((1n << BigInt(bits - 1)) + 1n)
+      .finish()
 
   const cases: readonly [string, Parameters<typeof reply>[0], string][] = [
     [
@@ -339,9 +342,9 @@ describe('the server’s proof', () => {
     ],
     ['no signature', () => ({ signature: new Uint8Array(0) }), 'SSH_HOST_KEY_SIGNATURE'],
     ['another key', () => ({ hostKey: ed25519HostKey(5).publicKey.blob }), 'SSH_HOST_KEY_SIGNATURE'],
-    ['a key of another type', () => ({ hostKey: rsaBlob }), 'SSH_HOST_KEY_TYPE'],
-    ['half a key', ({ hostKey: key }) => ({ hostKey: key.subarray(0, 2) }), 'SSH_HOST_KEY_MALFORMED'],
-    ['no key', () => ({ hostKey: new Uint8Array(0) }), 'SSH_HOST_KEY_MALFORMED'],
+    ['a key of another type', () => ({ hostKey: rsaBlob(2048) }), 'SSH_HOST_KEY_TYPE'],
+    ['half a key', ({ hostKey: key }) => ({ hostKey: key.subarray(0, 2) }), 'SSH_HOST_KEY_UNUSABLE'],
+    ['no key', () => ({ hostKey: new Uint8Array(0) }), 'SSH_HOST_KEY_UNUSABLE'],
   ]
   for (const [name, spoil, code] of cases)
     test(`is refused: ${name}`, () => {
@@ -353,6 +356,14 @@ describe('the server’s proof', () => {
         expect(error).toMatchObject({ code, disconnectReason: 3, algorithm: 'ssh-ed25519' })
       }
     })
+  test('a key that is too weak is refused, and the error says so', () => {
+    const verify = createVerifier()
+    const [weak, strong] = [1024, 2048].map((bits) => rsaBlob(bits)) as [Uint8Array, Uint8Array]
+    const check = (blob: Uint8Array): unknown =>
+      checkHostKey(verify, 'rsa-sha2-256', blob, new Uint8Array(32), new Uint8Array(9))
+    expect(() => check(weak)).toThrow(/1024 bits is too weak/)
+    expect(() => check(strong)).toThrow(/does not fit its host key/)
+  })
   test('an all-zero or short public value is refused', () => {
     for (const serverPublic of [new Uint8Array(32), new Uint8Array(31), new Uint8Array(0)])
       expect(() => reply(() => ({ serverPublic }))).toThrow(ProtocolError)
