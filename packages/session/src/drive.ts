@@ -263,13 +263,22 @@ export class Drive {
         handled++
         this.#before(event)
         this.#guarded(() => this.#handlers.event(event))
-        // Ours is news only when the transport itself decided it: a host key that could not sign.
-        if (event.type === 'disconnect' && !this.#ended)
-          this.fail(new DisconnectError(event.reason, event.description, event.by))
+        if (event.type === 'disconnect') this.#disconnected(event)
       }
     } while (this.#pumpAgain)
     this.#pumping = false
     if (handled > 0) this.scheduleFlush()
+  }
+
+  /** A peer that is done says so with this reason: an end in order. Our own DISCONNECT is news only when the transport itself decided it. */
+  #disconnected(event: Extract<EngineEvent, { type: 'disconnect' }>): void {
+    if (this.#ended) return
+    if (event.by === 'local' || event.reason !== DisconnectReason.byApplication || this.#phase !== 'ready')
+      return this.fail(new DisconnectError(event.reason, event.description, event.by))
+    this.#ended = true
+    this.#phase = 'closing'
+    this.#stopTimers()
+    this.#end()
   }
 
   #poll(): EngineEvent | undefined {
