@@ -1,0 +1,193 @@
+/** ssh2's AuthContext: one authentication request of a client, with what its method brings and the ways to answer. */
+
+import { EventEmitter } from 'node:events'
+import type { AuthExchange } from '@hawser/session'
+import { asBuffer } from './channel.ts'
+import { Link } from './link.ts'
+import { fromBlob, hashOf } from './signatures.ts'
+import type { AuthenticationType, ChangePasswordCallback, Prompt } from './types.ts'
+
+type Request<M extends string> = Extract<AuthExchange['request'], { readonly method: M }>
+
+/** What every request has. Answered once; later answers do nothing. `abort` tells that the client gave it up. */
+class AuthContextBase<M extends AuthenticationType = AuthenticationType> extends EventEmitter {
+  readonly user: string
+  readonly username: string
+  readonly service: string
+  readonly method: M
+  #exchange: AuthExchange
+
+  constructor(exchange: AuthExchange, method: M) {
+    super()
+    const { user, service } = exchange.request
+    this.user = user
+    this.username = user
+    this.service = service
+    this.method = method
+    this.#exchange = exchange
+    exchange.onAbort = () => this.emit('abort')
+  }
+
+  /** For this package: answers go to `exchange` from here on. */
+  static rebind(context: AuthContextBase, exchange: AuthExchange): void {
+    context.#exchange = exchange
+    exchange.onAbort = () => context.emit('abort')
+  }
+
+  /** Lets the user in; for a public key without a signature it says that the key would do. */
+  accept(): void {
+    if (!this.#exchange.answered) this.#exchange.accept()
+  }
+
+  /** Refuses. `methodsLeft` names what can continue; `isPartial` says that this method succeeded and another must follow. */
+  reject(methodsLeft?: readonly AuthenticationType[], isPartial?: boolean): void {
+    if (this.#exchange.answered) return
+    this.#exchange.reject({
+      ...(Array.isArray(methodsLeft) ? { methods: methodsLeft } : {}),
+      partial: isPartial === true,
+    })
+  }
+}
+
+export class NoneAuthContext extends AuthContextBase<'none'> {
+  constructor(exchange: AuthExchange) {
+    super(exchange, 'none')
+  }
+}
+
+export class PasswordAuthContext extends AuthContextBase<'password'> {
+  readonly password: string
+  /** Set when the client changes its password on its own account. */
+  readonly newPassword: string | undefined
+  readonly #exchange: AuthExchange
+  readonly #expect: ExpectChange
+
+  constructor(exchange: AuthExchange, request: Request<'password'>, expect: ExpectChange) {
+    super(exchange, 'password')
+    this.password = request.password
+    this.newPassword = request.newPassword
+    this.#exchange = exchange
+    this.#expect = expect
+  }
+
+  /** Asks for a new password; `callback` gets it. Answer by accept or reject afterwards. */
+  requestChange(prompt: string, callback: ChangePasswordCallback): void {
+    if (this.#exchange.answered) return
+    this.#expect((next, newPassword) => {
+      AuthContextBase.rebind(this, next)
+      callback(newPassword)
+    })
+    this.#exchange.requestChange(prompt)
+  }
+}
+
+/** Takes what to do with the client's next request, should it bring the new password. */
+export type ExpectChange = (changed: (next: AuthExchange, newPassword: string) => void) => void
+
+/** What is common to the methods that sign. */
+class SignedAuthContext<M extends 'publickey' | 'hostbased'> extends AuthContextBase<M> {
+  /** `algo` is the type of the key, also where RSA signs by SHA-2. */
+  readonly key: { algo: string; data: Buffer }
+  /** The signature, raw (DER for ECDSA), and what it is over; undefined while the client only asks whether the key would do. */
+  readonly signature: Buffer | undefined
+  readonly blob: Buffer | undefined
+  /** RSA: the hash by which it was signed. */
+  readonly hashAlgo: string | undefined
+  /** @deprecated The hash for `crypto.createVerify`. Use `key.verify(ctx.blob, ctx.signature, ctx.hashAlgo)`. */
+  readonly sigAlgo: string | undefined
+
+  constructor(exchange: AuthExchange, request: Request<M>, method: M) {
+    super(exchange, method)
+    const { key, algorithm, signature, signedData } = request as Request<'publickey'>
+    this.key = { algo: key.type, data: Buffer.from(key.blob) }
+    this.signature = signature === undefined ? undefined : fromBlob(signature)
+    this.blob = signedData === undefined ? undefined : Buffer.from(asBuffer(signedData))
+    const hash = signature === undefined ? undefined : hashOf(algorithm)
+    this.hashAlgo = key.type === 'ssh-rsa' ? hash : undefined
+    this.sigAlgo = hash
+  }
+}
+
+export class PublicKeyAuthContext extends SignedAuthContext<'publickey'> {
+  constructor(exchange: AuthExchange, request: Request<'publickey'>) {
+    super(exchange, request, 'publickey')
+  }
+}
+
+export class HostbasedAuthContext extends SignedAuthContext<'hostbased'> {
+  readonly localHostname: string
+  readonly localUsername: string
+
+  constructor(exchange: AuthExchange, request: Request<'hostbased'>) {
+    super(exchange, request, 'hostbased')
+    this.localHostname = request.hostName
+    this.localUsername = request.clientUser
+  }
+}
+
+type PromptCallback = ((error: Error | undefined, responses?: string[]) => void) | ((responses: string[] | Error) => void)
+
+export class KeyboardAuthContext extends AuthContextBase<'keyboard-interactive'> {
+  readonly submethods: string[]
+  readonly #exchange: AuthExchange
+
+  constructor(exchange: AuthExchange, request: Request<'keyboard-interactive'>) {
+    super(exchange, 'keyboard-interactive')
+    this.submethods = [...request.submethods]
+    this.#exchange = exchange
+  }
+
+  /**
+   * Asks the client. A callback with two parameters gets (error, responses), one with fewer the responses,
+   * or the error when the client gave up.
+   */
+  prompt(prompts: string | Prompt | readonly (string | Prompt)[], callback: PromptCallback): boolean
+  prompt(prompts: string | Prompt | readonly (string | Prompt)[], title: string, callback: PromptCallback): boolean
+  prompt(
+    prompts: string | Prompt | readonly (string | Prompt)[],
+    title: string,
+    instructions: string,
+    callback: PromptCallback,
+  ): boolean
+  prompt(
+    prompts: string | Prompt | readonly (string | Prompt)[],
+    ...rest: readonly (string | PromptCallback | undefined)[]
+  ): boolean {
+    const callback = rest.find((value) => typeof value === 'function') as ((...args: unknown[]) => void) | undefined
+    const [title, instructions] = rest.filter((value) => typeof value !== 'function') as (string | undefined)[]
+    const list = Array.isArray(prompts) ? (prompts as readonly (string | Prompt)[]) : [prompts as string | Prompt]
+    const asked = list.map((one) =>
+      typeof one === 'string' ? { prompt: one, echo: false } : { prompt: one.prompt, echo: one.echo === true },
+    )
+    const both = (callback?.length ?? 0) >= 2
+    this.#exchange.prompt(asked, title ?? '', instructions ?? '').then(
+      (responses) => Link.run(() => (both ? callback?.(undefined, [...responses]) : callback?.([...responses]))),
+      (error: unknown) => Link.run(() => callback?.(error)),
+    )
+    return true
+  }
+}
+
+export type AuthContext =
+  | NoneAuthContext
+  | PasswordAuthContext
+  | PublicKeyAuthContext
+  | KeyboardAuthContext
+  | HostbasedAuthContext
+
+/** The context of a request, by its method. */
+export function authContext(exchange: AuthExchange, expect: ExpectChange): AuthContext {
+  const { request } = exchange
+  switch (request.method) {
+    case 'password':
+      return new PasswordAuthContext(exchange, request, expect)
+    case 'publickey':
+      return new PublicKeyAuthContext(exchange, request)
+    case 'keyboard-interactive':
+      return new KeyboardAuthContext(exchange, request)
+    case 'hostbased':
+      return new HostbasedAuthContext(exchange, request)
+    default:
+      return new NoneAuthContext(exchange)
+  }
+}

@@ -1,0 +1,61 @@
+/** The options of `exec` and `shell` as the request that starts a program. */
+
+import { randomBytes } from 'node:crypto'
+import type { ProcessRequest, Pty } from '@hawser/client'
+import type { PseudoTtyOptions, ShellOptions, X11Options } from './types.ts'
+
+export interface ProgramOptions extends ShellOptions {
+  readonly pty?: Pty | undefined
+}
+
+/** The documented defaults of a pseudo-terminal. */
+const terminal = { rows: 24, cols: 80, height: 480, width: 640, term: 'vt100' } as const
+
+/** `true` is the default terminal; undefined or false none. */
+export function ptyOptions(wish: PseudoTtyOptions | boolean | undefined): Pty | undefined {
+  if (wish === undefined || wish === null || wish === false) return undefined
+  const o = wish === true ? {} : wish
+  const number = (value: unknown, standard: number): number => (typeof value === 'number' ? value >>> 0 : standard)
+  return {
+    term: typeof o.term === 'string' ? o.term : terminal.term,
+    columns: number(o.cols, terminal.cols),
+    rows: number(o.rows, terminal.rows),
+    widthPixels: number(o.width, terminal.width),
+    heightPixels: number(o.height, terminal.height),
+    ...(o.modes === undefined || o.modes === null ? {} : { modes: o.modes }),
+  }
+}
+
+export function programRequest(
+  what: { command: string } | { shell: true } | { subsystem: string },
+  options: ProgramOptions,
+): ProcessRequest {
+  const x11 = x11Options(options.x11)
+  if (options.agentForward === true) throw new Error('agent forwarding is not served yet')
+  return {
+    ...what,
+    ...(options.env === undefined || options.env === null ? {} : { env: environment(options.env) }),
+    ...(options.pty === undefined ? {} : { pty: options.pty }),
+    ...(x11 === undefined ? {} : { x11 }),
+  }
+}
+
+function environment(env: Readonly<Record<string, unknown>>): Record<string, string> {
+  const strings: Record<string, string> = {}
+  for (const [key, value] of Object.entries(env))
+    if (value !== undefined && value !== null) strings[key] = String(value)
+  return strings
+}
+
+/** `true` is screen 0, a number that screen; the cookie is 16 random bytes unless given. */
+function x11Options(wish: X11Options | number | boolean | undefined): ProcessRequest['x11'] {
+  if (wish === undefined || wish === null || wish === false) return undefined
+  const o: X11Options = wish === true ? {} : typeof wish === 'number' ? { screen: wish } : wish
+  const cookie = Buffer.isBuffer(o.cookie) ? o.cookie.toString('hex') : o.cookie
+  return {
+    singleConnection: o.single === true,
+    protocol: typeof o.protocol === 'string' ? o.protocol : 'MIT-MAGIC-COOKIE-1',
+    cookie: typeof cookie === 'string' ? cookie : randomBytes(16).toString('hex'),
+    screen: typeof o.screen === 'number' ? o.screen >>> 0 : 0,
+  }
+}

@@ -1,0 +1,17 @@
+export type {
+  AuthContext,
+  HostbasedAuthContext,
+  KeyboardAuthContext,
+  NoneAuthContext,
+  PasswordAuthContext,
+  PublicKeyAuthContext,
+} from "./auth-context.ts"
+export { Channel } from './channel.ts'
+export { Connection } from './connection.ts'
+export type { ClientErrorExtensions } from './errors.ts'
+export type { ParsedKey } from './keys.ts'
+export { Client, Server, SFTP_OPEN_MODE, SFTP_STATUS_CODE, ssh2 as default } from './module.ts'
+export type { ServerConnectionListener } from './server.ts'
+export type { Session } from './session.ts'
+export type * from './types.ts'
+export { utils } from './utils.ts'

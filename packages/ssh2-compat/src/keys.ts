@@ -1,0 +1,184 @@
+/** ssh2's `utils.parseKey`: keys as objects with PEM and SSH forms, signing and checking, over @hawser/keys. */
+
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import {
+  createVerifier,
+  formatPrivateKey,
+  KeyError,
+  type PrivateKey,
+  type PublicKey,
+  parsePrivateKey,
+  parsePublicKey,
+  publicKeyFromBlob,
+  type Signer,
+} from '@hawser/keys'
+import { equal, Reader } from '@hawser/wire'
+import { algorithmFor, fromBlob, rememberedAlgorithm, toBlob } from './signatures.ts'
+
+const verifySignature = createVerifier(undefined, { insecure: true, minRsaBits: 1024 })
+
+/** A key of one file. It also answers `[0]` and `length`, since files of the 0.8 line gave a list of one. */
+export class ParsedKey {
+  /** The SSH name of the key's type, such as `ssh-ed25519`. */
+  readonly type: string
+  readonly comment: string
+  readonly #public: PublicKey
+  readonly #private: PrivateKey | undefined
+
+  constructor(key: PublicKey | PrivateKey) {
+    this.#private = 'publicKey' in key ? key : undefined
+    this.#public = 'publicKey' in key ? key.publicKey : key
+    this.type = this.#public.type
+    this.comment = key.comment ?? ''
+  }
+
+  /** @deprecated The key itself. */
+  get 0(): this {
+    return this
+  }
+
+  /** @deprecated Always 1. */
+  get length(): 1 {
+    return 1
+  }
+
+  isPrivateKey(): boolean {
+    return this.#private !== undefined
+  }
+
+  /** The public key's wire form (RFC 4253 §6.6). */
+  getPublicSSH(): Buffer {
+    return Buffer.from(this.#public.blob)
+  }
+
+  /** SubjectPublicKeyInfo as PEM, without a line end at its end. */
+  getPublicPEM(): string {
+    const key = createPublicKey({ key: publicJwk(this.#public), format: 'jwk' })
+    return key.export({ type: 'spki', format: 'pem' }).toString().trimEnd()
+  }
+
+  /** The private key as PEM in its customary form, without a line end at its end; null for a public key. */
+  getPrivatePEM(): string | null {
+    if (this.#private === undefined) return null
+    const key = createPrivateKey(formatPrivateKey(this.#private, { format: 'pkcs8' }))
+    const type = key.asymmetricKeyType === 'rsa' ? 'pkcs1' : key.asymmetricKeyType === 'ec' ? 'sec1' : 'pkcs8'
+    return key.export({ type: type as 'pkcs8', format: 'pem' }).toString().trimEnd()
+  }
+
+  /** Signs; gives an Error for a public key. `hash` chooses RSA's hash, SHA-1 without it. */
+  sign(data: string | Uint8Array, hash?: string): Buffer | Error {
+    if (this.#private === undefined) return new Error('No private key available')
+    try {
+      const bytes = typeof data === 'string' ? Buffer.from(data) : data
+      const blob = this.#private.sign(algorithmFor(this.type, hash), bytes)
+      if (!(blob instanceof Uint8Array)) return new Error('this key cannot sign without waiting')
+      return fromBlob(blob)
+    } catch (error) {
+      return error as Error
+    }
+  }
+
+  /** Whether `signature` is this key's. Signatures from a server's `ctx` need no `hash`. */
+  verify(data: string | Uint8Array, signature: Uint8Array, hash?: string): boolean | Error {
+    try {
+      const bytes = typeof data === 'string' ? Buffer.from(data) : data
+      const algorithm =
+        hash === undefined ? (rememberedAlgorithm(signature) ?? algorithmFor(this.type, undefined)) : algorithmFor(this.type, hash)
+      const blob = toBlob(algorithm, signature)
+      return blob !== undefined && verifySignature(this.#public, algorithm, bytes, blob)
+    } catch (error) {
+      return error as Error
+    }
+  }
+
+  /** Whether both are the same key; a private key differs from its public half. */
+  equals(other: unknown): boolean {
+    const key = other instanceof ParsedKey ? other : parseKey(other as string)
+    return (
+      key instanceof ParsedKey &&
+      key.isPrivateKey() === this.isPrivateKey() &&
+      key.type === this.type &&
+      equal(key.#public.blob, this.#public.blob)
+    )
+  }
+
+  /** For this package: what signs in the protocol, by algorithms that are not broken. */
+  static signer(key: ParsedKey): Signer | undefined {
+    const own = key.#private
+    if (own === undefined) return undefined
+    return {
+      publicKey: own.publicKey,
+      algorithms: own.algorithms.filter((name) => name !== 'ssh-rsa'),
+      sign: (algorithm, data) => own.sign(algorithm, data),
+    }
+  }
+}
+
+/** Reads a private or public key in any format; gives an Error, and throws none, for what cannot be read. */
+export function parseKey(data: string | Uint8Array | ParsedKey, passphrase?: string | Uint8Array): ParsedKey | Error {
+  if (data instanceof ParsedKey) return data
+  if (typeof data !== 'string' && !(data instanceof Uint8Array)) return new Error('Key data must be a Buffer or string')
+  try {
+    return new ParsedKey(readKey(data, passphrase))
+  } catch (error) {
+    return parseError(error)
+  }
+}
+
+function readKey(data: string | Uint8Array, passphrase: string | Uint8Array | undefined): PublicKey | PrivateKey {
+  const text = typeof data === 'string' ? data : Buffer.from(data).toString('latin1')
+  if (/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----|^PuTTY-User-Key-File-/m.test(text))
+    return parsePrivateKey(data, { insecure: true, minRsaBits: 1024, ...(passphrase === undefined ? {} : { passphrase }) })
+  // A raw blob starts with the length of its type's name.
+  if (typeof data !== 'string' && data[0] === 0 && data[1] === 0) return publicKeyFromBlob(data)
+  return parsePublicKey(data)
+}
+
+/** The words that programs look for, and ours behind them. */
+function parseError(error: unknown): Error {
+  const code = error instanceof KeyError ? error.code : ''
+  const words = (error as Error).message
+  if (code === 'SSH_KEY_PASSPHRASE_NEEDED')
+    return new Error('Encrypted private key detected, but no passphrase given', { cause: error })
+  if (code === 'SSH_KEY_PASSPHRASE_WRONG') return new Error(`Bad passphrase? ${words}`, { cause: error })
+  return new Error(`Unsupported key format: ${words}`, { cause: error })
+}
+
+/** A private key from an option called `what`. Throws for anything else. */
+export function parsePrivate(
+  data: string | Uint8Array | ParsedKey,
+  passphrase: string | Uint8Array | undefined,
+  what: string,
+): ParsedKey {
+  const key = parseKey(data, passphrase)
+  if (key instanceof Error) throw new Error(`Cannot parse ${what}: ${key.message}`, { cause: key })
+  if (!key.isPrivateKey()) throw new Error(`${what} value does not contain a (valid) private key`)
+  return key
+}
+
+/** What signs with `key` in the protocol. */
+export function keySigner(key: ParsedKey): Signer {
+  const signer = ParsedKey.signer(key)
+  if (signer === undefined) throw new Error('a private key is needed to sign')
+  return signer
+}
+
+type Jwk = Readonly<Record<string, string>>
+
+/** The public values as node:crypto reads them (RFC 7517, RFC 8037). */
+function publicJwk({ type, blob }: PublicKey): Jwk {
+  const reader = new Reader(blob, type)
+  reader.string()
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
+  const unsigned = (bytes: Uint8Array): Uint8Array => (bytes[0] === 0 ? bytes.subarray(1) : bytes)
+  if (type === 'ssh-ed25519') return { kty: 'OKP', crv: 'Ed25519', x: text(reader.string()) }
+  if (type === 'ssh-rsa') {
+    const e = text(unsigned(reader.string()))
+    return { kty: 'RSA', e, n: text(unsigned(reader.string())) }
+  }
+  const curve = { nistp256: 'P-256', nistp384: 'P-384', nistp521: 'P-521' }[reader.ascii()]
+  if (curve === undefined) throw new Error(`a key of type ${type} has no PEM form`)
+  const point = reader.string()
+  const size = (point.length - 1) / 2
+  return { kty: 'EC', crv: curve, x: text(point.subarray(1, 1 + size)), y: text(point.subarray(1 + size)) }
+}

@@ -1,0 +1,33 @@
+/** The shape of the module: a Client that may be called without `new` and carries every other name. */
+
+import { type Callable, callable } from './callable.ts'
+import { Client as ClientClass } from './client.ts'
+import { Channel } from './channel.ts'
+import { Connection } from './connection.ts'
+import { OPEN_MODE, STATUS_CODE } from './constants.ts'
+import { Server as ServerClass } from './server.ts'
+import { utils } from './utils.ts'
+
+export const Client: Callable<typeof ClientClass> = callable(ClientClass)
+export type Client = ClientClass
+export const Server: Callable<typeof ServerClass> = callable(ServerClass)
+export type Server = ServerClass
+export const SFTP_STATUS_CODE = STATUS_CODE
+export const SFTP_OPEN_MODE = OPEN_MODE
+
+interface Names {
+  readonly Client: typeof Client
+  readonly Server: typeof Server
+  readonly Channel: typeof Channel
+  readonly Connection: typeof Connection
+  readonly utils: typeof utils
+  readonly SFTP_STATUS_CODE: typeof STATUS_CODE
+  readonly SFTP_OPEN_MODE: typeof OPEN_MODE
+}
+
+const names: Names = { Client, Server, Channel, Connection, utils, SFTP_STATUS_CODE, SFTP_OPEN_MODE }
+
+/** What `require()` gives: {@link Client} itself, with all names on it, `default` among them. */
+export const ssh2: typeof Client & Names & { readonly default: unknown } = Object.assign(Client, names, {
+  default: Client as unknown,
+})

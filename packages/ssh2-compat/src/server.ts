@@ -1,0 +1,126 @@
+/** ssh2's Server: listens, and hands each client over as a Connection. */
+
+import { EventEmitter } from 'node:events'
+import { type AddressInfo, type ListenOptions, Server as NetServer, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Signer } from '@hawser/keys'
+import { resolveAlgorithms } from './algorithms.ts'
+import { Connection, type ConnectionSettings } from './connection.ts'
+import { keySigner, parsePrivate } from './keys.ts'
+import { identText, milliseconds } from './options.ts'
+import type { ClientInfo, ServerConfig } from './types.ts'
+
+export type ServerConnectionListener = (client: Connection, info: ClientInfo) => void
+
+/** A server with the methods, properties and events of net.Server; `connection` comes once a client has identified itself. */
+export class Server extends EventEmitter {
+  /** Milliseconds between looks at the counters, kept for programs that set it; each connection has its own timer here. */
+  static KEEPALIVE_INTERVAL = 1000
+  /** Milliseconds of silence before a client is asked for a sign of life; 0 never asks. */
+  static KEEPALIVE_CLIENT_INTERVAL = 15_000
+  /** Unanswered signs of life before a client counts as gone. */
+  static KEEPALIVE_CLIENT_COUNT_MAX = 3
+  static readonly IncomingClient = Connection
+
+  /** @deprecated Use `new Server()`. */
+  static createServer(config: ServerConfig, listener?: ServerConnectionListener): Server {
+    return new Server(config, listener)
+  }
+
+  readonly _srv: NetServer
+  readonly #settings: ConnectionSettings
+  #connections = 0
+
+  constructor(config: ServerConfig, listener?: ServerConnectionListener) {
+    super()
+    if (typeof config !== 'object' || config === null || !Array.isArray(config.hostKeys))
+      throw new Error('hostKeys must be an array')
+    this.#settings = {
+      hostKeys: hostKeys(config.hostKeys),
+      algorithms: resolveAlgorithms(config.algorithms),
+      greeting: config.greeting || undefined,
+      banner: config.banner || undefined,
+      ident: identText(config.ident),
+      highWaterMark: config.highWaterMark,
+      debug: typeof config.debug === 'function' ? config.debug : undefined,
+      keepaliveInterval: milliseconds(config.keepaliveInterval, Server.KEEPALIVE_CLIENT_INTERVAL),
+      keepaliveCountMax: milliseconds(config.keepaliveCountMax, Server.KEEPALIVE_CLIENT_COUNT_MAX),
+    }
+    if (typeof listener === 'function') this.on('connection', listener)
+    this._srv = new NetServer({ noDelay: true }, (socket) => this.#accept(socket))
+    this._srv.on('error', (error) => this.emit('error', error))
+    this._srv.on('listening', () => this.emit('listening'))
+    this._srv.on('close', () => this.emit('close'))
+  }
+
+  /** As net.Server's. */
+  listen(...args: unknown[]): this {
+    const last = args.at(-1)
+    if (typeof last === 'function') {
+      this.once('listening', last as () => void)
+      args.pop()
+    }
+    this._srv.listen(...(args as [ListenOptions]))
+    return this
+  }
+
+  address(): AddressInfo | string | null {
+    return this._srv.address()
+  }
+
+  getConnections(callback: (error: Error | null, count: number) => void): this {
+    this._srv.getConnections(callback)
+    return this
+  }
+
+  /** Takes no new clients; `close` follows the end of the last. */
+  close(callback?: (error?: Error) => void): this {
+    this._srv.close(callback)
+    return this
+  }
+
+  ref(): this {
+    this._srv.ref()
+    return this
+  }
+
+  unref(): this {
+    this._srv.unref()
+    return this
+  }
+
+  get listening(): boolean {
+    return this._srv.listening
+  }
+
+  get maxConnections(): number {
+    return this._srv.maxConnections
+  }
+
+  set maxConnections(most: number) {
+    this._srv.maxConnections = most
+  }
+
+  /** Serves SSH over any connected stream. */
+  injectSocket(stream: Duplex): void {
+    this.#accept(stream)
+  }
+
+  #accept(socket: Duplex): void {
+    const number = ++this.#connections
+    const { remoteAddress, remotePort, remoteFamily } = socket as Socket
+    const connection: Connection = new Connection(this.#settings, socket, `[${number}] `, (header) => {
+      const info = { ip: remoteAddress, family: remoteFamily, port: remotePort, header } as ClientInfo
+      if (!this.emit('connection', connection, info)) connection.end()
+    })
+  }
+}
+
+function hostKeys(list: ServerConfig['hostKeys']): readonly Signer[] {
+  if (list.length === 0) throw new Error('hostKeys is empty: a server needs at least one key to prove itself with')
+  return list.map((entry) => {
+    const { key, passphrase } =
+      typeof entry === 'object' && 'key' in entry ? entry : { key: entry, passphrase: undefined }
+    return keySigner(parsePrivate(key, passphrase, 'privateKey'))
+  })
+}

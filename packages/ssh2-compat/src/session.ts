@@ -1,0 +1,102 @@
+/** A session on the server: the client's requests around one program, as events with accept and reject. */
+
+import { EventEmitter } from 'node:events'
+import { type Asked, sessionRequests, type TerminalSize } from '@hawser/server'
+import type { Channel as SessionChannel } from '@hawser/session'
+import { Channel } from './channel.ts'
+import { Link } from './link.ts'
+
+type Answer = (() => unknown) | undefined
+
+/**
+ * One `session` channel. A request without a listener is refused. `accept` and `reject` are undefined where the client
+ * wants no reply, except for those that start a program: their `accept` gives the channel.
+ */
+export class Session extends EventEmitter {
+  readonly type = 'session'
+  subtype: string | undefined
+  readonly server = true
+  readonly #core: SessionChannel
+  readonly #link: Link
+  readonly #highWaterMark: number | undefined
+  #asked = false
+
+  constructor(core: SessionChannel, link: Link, highWaterMark: number | undefined) {
+    super()
+    this.#core = core
+    this.#link = link
+    this.#highWaterMark = highWaterMark
+    // Listeners are attached once the program has this object.
+    queueMicrotask(() => this.#listen())
+    void core.closed.then(() => Link.run(() => this.emit('close')))
+  }
+
+  #listen(): void {
+    sessionRequests(this.#core, {
+      pty: (request) => {
+        const { term, columns, rows, widthPixels, heightPixels, modes } = request.pty
+        const info = { term, cols: columns, rows, width: widthPixels, height: heightPixels, modes: { ...modes } }
+        this.#ask('pty', request, info)
+      },
+      env: (request) => {
+        const info = { key: request.name, val: request.value }
+        Object.defineProperty(info, 'value', { value: request.value, enumerable: false })
+        this.#ask('env', request, info)
+      },
+      x11: (request) => {
+        const { singleConnection, protocol, cookie, screen } = request.x11
+        // The digits as bytes: their text is the documented string.
+        this.#ask('x11', request, { single: singleConnection, protocol, cookie: Buffer.from(cookie, 'latin1'), screen })
+      },
+      agentForward: (request) => this.#ask('auth-agent', request),
+      windowChange: (size) => this.emit('window-change', undefined, undefined, windowInfo(size)),
+      signal: (name) => this.emit('signal', undefined, undefined, { name }),
+      shell: (request) => this.#program('shell', 'shell', request),
+      exec: (request) => this.#program('exec', 'exec', request, { command: request.command }),
+      subsystem: (request) =>
+        this.#program('subsystem', `subsystem:${request.subsystem}`, request, { name: request.subsystem }),
+    })
+  }
+
+  #ask(event: string, request: Asked, ...info: readonly object[]): void {
+    const once = (verb: () => void) => (): boolean => {
+      if (!request.answered) verb()
+      return this.#link.writable
+    }
+    const accept: Answer = request.wantReply ? once(() => request.accept()) : undefined
+    const reject: Answer = request.wantReply ? once(() => request.reject()) : undefined
+    if (!this.emit(event, accept, reject, ...info) && !request.answered) request.reject()
+  }
+
+  #program(event: string, subtype: string, request: Asked, ...info: readonly object[]): void {
+    // RFC 4254 §6.5: only one of these requests can succeed per channel.
+    if (this.#asked) return request.reject()
+    this.#asked = true
+    let channel: Channel | undefined
+    const accept = (): Channel | undefined => {
+      if (request.answered) return channel
+      request.accept()
+      this.subtype = subtype
+      channel = new Channel({
+        core: this.#core,
+        owner: this.#link,
+        server: true,
+        subtype,
+        ...(this.#highWaterMark === undefined ? {} : { highWaterMark: this.#highWaterMark }),
+      })
+      return channel
+    }
+    const reject = (): boolean => {
+      if (!request.answered) {
+        this.#asked = false
+        request.reject()
+      }
+      return this.#link.writable
+    }
+    if (!this.emit(event, accept, reject, ...info)) reject()
+  }
+}
+
+function windowInfo({ columns, rows, widthPixels, heightPixels }: TerminalSize): object {
+  return { cols: columns, rows, width: widthPixels, height: heightPixels }
+}
