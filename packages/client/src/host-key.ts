@@ -135,8 +135,13 @@ function asker(ask: (question: HostKeyQuestion) => Awaitable<boolean>): Decider[
   return (question, refuse) => {
     const judge = (answer: unknown): boolean => answer === true || refuse('refused')
     const answer = ask(question)
-    return typeof answer === 'object' ? answer.then(judge) : judge(answer)
+    return isPromiseLike(answer) ? answer.then(judge) : judge(answer)
   }
+}
+
+/** Answers come from applications: they may be anything. */
+function isPromiseLike(answer: unknown): answer is PromiseLike<unknown> {
+  return typeof (answer as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
 function byFingerprint(list: readonly string[]): Decider {

@@ -9,7 +9,7 @@ import type {
   PipeAddresses,
   SessionHooks,
 } from '@hawser/session'
-import { keyTypeOf, type RekeyLimits } from '@hawser/transport'
+import type { RekeyLimits } from '@hawser/transport'
 import { type Trace, UsageError } from '@hawser/wire'
 import { orderOf } from './auth-order.ts'
 import { type HostKeyPolicy, hostKeyVerifier, knownKeyTypes } from './host-key.ts'
@@ -158,12 +158,12 @@ export function clientSessionOptions(options: CheckedOptions, spentMs = 0): Clie
   }
 }
 
-/** A server has keys of several types: those that are known come first, so that it shows one of them. */
+/** A server has keys of several types: those that are known come first, so that it shows one of them. RFC 8332 §3: `rsa-sha2-*` are for `ssh-rsa` keys. */
 function hostKeyAlgorithms(options: CheckedOptions): readonly string[] {
   const names =
     options.algorithms?.serverHostKey ?? defaultNames(options.crypto ?? defaultProvider).serverHostKey
   const types = new Set(knownKeyTypes(options.hostKey, options))
-  const known = (name: string): boolean => types.has(keyTypeOf(name))
+  const known = (name: string): boolean => types.has(/^rsa-sha2-/.test(name) ? 'ssh-rsa' : name)
   return [...names.filter(known), ...names.filter((name) => !known(name))]
 }
 

@@ -1,0 +1,49 @@
+import type { AuthState, LoginAttempt } from '@hawser/session'
+import { describe, expect, test } from 'vitest'
+import { attemptsInOrder, orderOf } from './auth-order.ts'
+
+const password: LoginAttempt = { method: 'password', password: 'x' }
+const other: LoginAttempt = { method: 'password', password: 'y' }
+const interactive: LoginAttempt = { method: 'keyboard-interactive', respond: () => [] }
+
+function state(methods?: readonly string[], partial = false): AuthState {
+  return { methods, partial, attempts: [], serverSigAlgs: undefined }
+}
+
+describe('attempts in order', () => {
+  test('none goes first, then each once in the order given', async () => {
+    const order = attemptsInOrder([password, interactive, other])
+    const all = ['password', 'keyboard-interactive']
+    expect(await order(state())).toEqual({ method: 'none' })
+    expect(await order(state(all))).toBe(password)
+    expect(await order(state(all))).toBe(interactive)
+    expect(await order(state(all))).toBe(other)
+    expect(await order(state(all))).toBeUndefined()
+  })
+
+  test('a list that begins with none does not send it twice', async () => {
+    const none: LoginAttempt = { method: 'none' }
+    const order = attemptsInOrder([none, password])
+    expect(await order(state())).toBe(none)
+    expect(await order(state(['password']))).toBe(password)
+  })
+
+  test('what the server does not offer is passed over, and taken up after a partial success', async () => {
+    const order = attemptsInOrder([password, interactive])
+    await order(state())
+    expect(await order(state(['keyboard-interactive']))).toBe(interactive)
+    expect(await order(state(['password'], true))).toBe(password)
+    expect(await order(state(['password']))).toBeUndefined()
+  })
+
+  test('a server that offers nothing we have ends it', async () => {
+    const order = attemptsInOrder([password])
+    await order(state())
+    expect(await order(state(['publickey']))).toBeUndefined()
+  })
+
+  test('a function is an order already', () => {
+    const order = (): LoginAttempt => password
+    expect(orderOf(order)).toBe(order)
+  })
+})

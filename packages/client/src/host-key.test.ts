@@ -1,0 +1,145 @@
+import { fingerprint, formatKnownHost, generateKey, type PublicKey } from '@hawser/keys'
+import type { HostKeyOffer } from '@hawser/session'
+import { describe, expect, test } from 'vitest'
+import {
+  acceptAnyHostKey,
+  type HostKeyPolicy,
+  type HostKeyQuestion,
+  HostKeyRejectedError,
+  hostKeyVerifier,
+  knownKeyTypes,
+} from './host-key.ts'
+
+const target = { host: 'example.net', port: 2222 }
+const [mine, others] = (await Promise.all([generateKey('ed25519'), generateKey('ed25519')])).map(
+  ({ publicKey }) => publicKey,
+) as [PublicKey, PublicKey]
+
+function offer(key: PublicKey, o: Partial<HostKeyOffer> = {}): HostKeyOffer {
+  return { key, algorithm: 'ssh-ed25519', first: true, changed: false, ...o }
+}
+
+async function verdict(policy: HostKeyPolicy, given: HostKeyOffer): Promise<unknown> {
+  try {
+    return await hostKeyVerifier(policy, target)(given)
+  } catch (error) {
+    return error
+  }
+}
+
+describe('host key policies', () => {
+  const line = formatKnownHost(target.host, target.port, mine)
+  const policies: [string, HostKeyPolicy][] = [
+    ['a SHA-256 fingerprint', { fingerprints: [fingerprint(mine)] }],
+    ['a SHA-256 fingerprint with padding', { fingerprints: [`${fingerprint(mine)}=`] }],
+    ['an MD5 fingerprint', { fingerprints: [fingerprint(mine, 'md5')] }],
+    ['one of several fingerprints', { fingerprints: [`SHA256:${'A'.repeat(43)}`, fingerprint(mine)] }],
+    ['a key', { keys: [mine] }],
+    ['a known_hosts line', { knownHosts: line }],
+    ['an answer', { ask: ({ key }) => key === mine }],
+    ['an answer that takes its time', { ask: async ({ key }) => key === mine }],
+  ]
+  test.each(policies)('%s accepts its key and no other', async (_, policy) => {
+    expect(await verdict(policy, offer(mine))).toBe(true)
+    const refused = await verdict(policy, offer(others))
+    expect(refused).toBeInstanceOf(HostKeyRejectedError)
+    expect(refused).toMatchObject({
+      code: 'SSH_HOST_KEY_REJECTED',
+      host: 'example.net',
+      port: 2222,
+      fingerprint: fingerprint(others),
+    })
+    expect((refused as Error).message).toContain(fingerprint(others))
+  })
+
+  test('an error names both fingerprints', async () => {
+    for (const policy of [
+      { fingerprints: [fingerprint(mine)] },
+      { keys: [mine] },
+      { knownHosts: line },
+    ] satisfies HostKeyPolicy[]) {
+      const error = (await verdict(policy, offer(others))) as HostKeyRejectedError
+      expect(error.message).toContain(fingerprint(mine))
+      expect(error.expected).toEqual([fingerprint(mine)])
+    }
+  })
+
+  test('known_hosts: unknown, changed and revoked are told apart', async () => {
+    const reason = async (text: string): Promise<unknown> =>
+      ((await verdict({ knownHosts: text }, offer(others))) as HostKeyRejectedError).reason
+    expect(await reason('')).toBe('unknown')
+    expect(await reason(line)).toBe('changed')
+    expect(await reason(`@revoked ${formatKnownHost(target.host, target.port, others)}`)).toBe('revoked')
+  })
+
+  test('accept-new is asked about unknown hosts only, and only true accepts', async () => {
+    const asked: HostKeyQuestion[] = []
+    const acceptNew = (answer: boolean) => (question: HostKeyQuestion) => {
+      asked.push(question)
+      return answer
+    }
+    expect(await verdict({ knownHosts: '', acceptNew: acceptNew(true) }, offer(others))).toBe(true)
+    expect(asked).toMatchObject([{ host: 'example.net', port: 2222, fingerprint: fingerprint(others) }])
+    expect(await verdict({ knownHosts: line, acceptNew: acceptNew(true) }, offer(others))).toMatchObject({
+      reason: 'changed',
+    })
+    expect(asked).toHaveLength(1)
+    expect(await verdict({ knownHosts: '', acceptNew: acceptNew(false) }, offer(others))).toMatchObject({
+      reason: 'refused',
+    })
+  })
+
+  test('only true accepts, nothing that looks like it', async () => {
+    for (const answer of [1, 'yes', {}, undefined, null] as unknown[]) {
+      const policy = { ask: () => answer as boolean }
+      expect(await verdict(policy, offer(mine))).toBeInstanceOf(HostKeyRejectedError)
+      expect(await verdict({ ask: async () => answer as boolean }, offer(mine))).toBeInstanceOf(
+        HostKeyRejectedError,
+      )
+    }
+  })
+
+  test('a person is not asked again at a rekey, unless the key has changed', async () => {
+    let asked = 0
+    const verify = hostKeyVerifier({ ask: () => ++asked > 0 }, target)
+    await verify(offer(mine))
+    await verify(offer(mine, { first: false }))
+    expect(asked).toBe(1)
+    await verify(offer(others, { first: false, changed: true }))
+    expect(asked).toBe(2)
+  })
+
+  test('a fingerprint policy refuses a key that changes at a rekey', async () => {
+    const verify = hostKeyVerifier({ fingerprints: [fingerprint(mine)] }, target)
+    expect(await verify(offer(mine, { first: false }))).toBe(true)
+    expect(() => verify(offer(others, { first: false, changed: true }))).toThrow(HostKeyRejectedError)
+  })
+
+  test('accepting any key takes the constant of that name', async () => {
+    expect(await verdict(acceptAnyHostKey, offer(others))).toBe(true)
+  })
+
+  const unusable: [string, unknown, RegExp][] = [
+    ['nothing', undefined, /must be/],
+    ['true', true, /must be/],
+    ['an empty list of fingerprints', { fingerprints: [] }, /at least one/],
+    ['a fingerprint of another form', { fingerprints: ['abc'] }, /"abc" is not a fingerprint/],
+    ['a short fingerprint', { fingerprints: ['SHA256:abc'] }, /is not a fingerprint/],
+    ['no keys', { keys: [] }, /at least one/],
+    ['an object of something else', { trust: true }, /must be/],
+  ]
+  test.each(unusable)('%s is refused at the door', (_, policy, message) => {
+    expect(() => hostKeyVerifier(policy as HostKeyPolicy, target)).toThrow(message)
+  })
+
+  test('known_hosts needs a name to look up', () => {
+    expect(() => hostKeyVerifier({ knownHosts: line }, { host: '', port: 22 })).toThrow(/option host/)
+  })
+
+  test('types of known keys are told, to be asked for first', () => {
+    expect(knownKeyTypes({ knownHosts: line }, target)).toEqual(['ssh-ed25519'])
+    expect(knownKeyTypes({ knownHosts: line }, { host: 'elsewhere', port: 22 })).toEqual([])
+    expect(knownKeyTypes({ keys: [mine] }, target)).toEqual(['ssh-ed25519'])
+    expect(knownKeyTypes(acceptAnyHostKey, target)).toEqual([])
+  })
+})
