@@ -6,6 +6,14 @@ export {
 } from './authorized-keys.ts'
 export { KeyError, type KeyErrorCode, type KeyErrorFacts } from './errors.ts'
 export { fingerprint } from './fingerprint.ts'
+export {
+  type FormatOptions,
+  formatPrivateKey,
+  formatPublicKey,
+  type OpenSshFormatOptions,
+  type PemFormatOptions,
+  type PublicFormatOptions,
+} from './format.ts'
 export { type GenerateOptions, generateKey, type KeyType } from './generate.ts'
 export type { PrivateKey, PublicKey, Signer, VerifySignature } from './key.ts'
 export {
@@ -18,6 +26,7 @@ export {
   parseKnownHosts,
   type TrustFileProblem,
 } from './known-hosts.ts'
+export { type ParseOptions, parsePrivateKey, parsePublicKey } from './parse.ts'
 export { publicKeyFromBlob } from './public-blob.ts'
 export type { PrivateKeyOptions } from './sign.ts'
 export { createVerifier, type KeyPolicy, whyUnusable } from './verify.ts'

@@ -1,12 +1,12 @@
 /** Private keys in memory: they sign, and give their values to nobody but the writers of this package. */
 
 import { type CryptoProvider, defaultProvider, type PrivateKeyParts } from '@hawser/crypto'
-import { equal, erase, UsageError, Writer } from '@hawser/wire'
+import { erase, UsageError, Writer } from '@hawser/wire'
 import { algorithmsOf, signatureAlgorithm } from './algorithms.ts'
 import { accepting, KeyError } from './errors.ts'
 import type { PrivateKey, PublicKey } from './key.ts'
 import { keyTypeOf } from './key-types/index.ts'
-import { formatPublicBlob, publicKeyOf } from './public-blob.ts'
+import { publicKeyOf } from './public-blob.ts'
 import { type KeyPolicy, policyProblem } from './verify.ts'
 
 export interface PrivateKeyOptions extends KeyPolicy {
@@ -90,9 +90,4 @@ class MemoryKey implements PrivateKey {
     else if (parts.type === 'ecdsa') erase(parts.scalar)
     else erase(parts.d, parts.p, parts.q, parts.iqmp)
   }
-}
-
-/** Whether `blob` is the public half of `parts`. */
-export function isPublicHalf(blob: Uint8Array, parts: PrivateKeyParts): boolean {
-  return equal(blob, formatPublicBlob(parts))
 }

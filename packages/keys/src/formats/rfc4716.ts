@@ -1,0 +1,46 @@
+/** Public keys as RFC 4716 has them: `---- BEGIN SSH2 PUBLIC KEY ----`. */
+
+import { base64Decode } from '@hawser/wire'
+import { KeyError } from '../errors.ts'
+import type { PublicKey } from '../key.ts'
+import { publicKeyFromBlob } from '../public-blob.ts'
+
+const format = 'RFC 4716 public key'
+const begin = '---- BEGIN SSH2 PUBLIC KEY ----'
+const end = '---- END SSH2 PUBLIC KEY ----'
+
+export function isRfc4716(text: string): boolean {
+  return text.trimStart().startsWith(begin)
+}
+
+/** Headers, then base64; the comment is that of the Comment header. Throws {@link KeyError}. */
+export function readRfc4716(text: string): PublicKey {
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => line.trimEnd())
+  if (lines[0] !== begin || lines.at(-1) !== end)
+    throw new KeyError(
+      'SSH_KEY_FORMAT',
+      `${format}: it must start with "${begin}" and end with "${end}", each on its line`,
+      {
+        format,
+      },
+    )
+  let comment: string | undefined
+  let at = 1
+  for (; at < lines.length - 1; at++) {
+    let line = lines[at] as string
+    if (!line.includes(':')) break
+    // RFC 4716 §3.3: a line that ends in a backslash goes on in the next.
+    while (line.endsWith('\\') && at < lines.length - 2) line = line.slice(0, -1) + (lines[++at] as string)
+    const [, tag = '', value = ''] = /^([^:]*):[ \t]?(.*)$/s.exec(line) ?? []
+    if (tag.toLowerCase() === 'comment') comment = value.replace(/^"(.*)"$/s, '$1')
+  }
+  const blob = base64Decode(lines.slice(at, -1).join(''))
+  if (blob === undefined || blob.length === 0)
+    throw new KeyError('SSH_KEY_FORMAT', `${format}: what stands between BEGIN and END is not base64`, {
+      format,
+    })
+  return publicKeyFromBlob(blob, comment)
+}

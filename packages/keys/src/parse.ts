@@ -1,0 +1,168 @@
+/** Finds out what a file with a key is, and hands it to the reader of that format. */
+
+import { defaultProvider } from '@hawser/crypto'
+import { erase, UsageError, utf8Decode, utf8Encode } from '@hawser/wire'
+import { type ArmouredBlock, decodeBlock, findBlocks } from './armour.ts'
+import { KeyError } from './errors.ts'
+import type { PrivateFormat, ReadOptions } from './formats/format.ts'
+import { openssh, opensshDefaults } from './formats/openssh.ts'
+import { looksLikeLine, readLine } from './formats/openssh-line.ts'
+import { pkcs1, readRsaPublic } from './formats/pkcs1.ts'
+import { pkcs8 } from './formats/pkcs8.ts'
+import { isRfc4716, readRfc4716 } from './formats/rfc4716.ts'
+import { sec1 } from './formats/sec1.ts'
+import { readSpki } from './formats/spki.ts'
+import { recognise, unsupportedLabel } from './formats/unsupported.ts'
+import type { PrivateKey, PublicKey } from './key.ts'
+import { publicKeyFromBlob, publicKeyOf } from './public-blob.ts'
+import { type PrivateKeyOptions, privateKeyOf } from './sign.ts'
+
+export interface ParseOptions extends PrivateKeyOptions {
+  /** Text is taken as UTF-8. Not needed, and not looked at, when the key is not encrypted. */
+  readonly passphrase?: string | Uint8Array
+  /** The most rounds of bcrypt that a file may ask for, each some 8 ms. Default: 1024. */
+  readonly maxKdfRounds?: number
+}
+
+/** One row for each armoured format of private keys. */
+const privateFormats: readonly PrivateFormat[] = [openssh, pkcs8, pkcs1, sec1]
+const privateByLabel: ReadonlyMap<string, PrivateFormat> = new Map(
+  privateFormats.map((row) => [row.label, row]),
+)
+
+/** Blocks that may stand in front of a key and are not it: `openssl ecparam -genkey` writes one. */
+const passedOver: readonly string[] = ['EC PARAMETERS']
+
+/** The longest file that is looked at, in bytes, as in OpenSSH. */
+const mostBytes = 1_048_576
+
+/**
+ * Reads a private key: OpenSSH's own format, plain or encrypted; PKCS#1, SEC 1 and PKCS#8, plain. `data` is the content of
+ * the file. Throws {@link KeyError}: its `code` says whether a passphrase is missing or wrong, its message what was found
+ * and what to do. The public half is computed from the private one and compared, so a key that is returned does sign.
+ */
+export function parsePrivateKey(data: string | Uint8Array, options: ParseOptions = {}): PrivateKey {
+  const text = textOf(data)
+  const block = firstBlock(text)
+  if (block === undefined) throw noPrivateKey(text)
+  const format = privateByLabel.get(block.label)
+  if (format === undefined) throw unsupportedLabel(block.label, 'private')
+  return withPassphrase(options.passphrase, (passphrase) => readPrivate(format, block, options, passphrase))
+}
+
+/**
+ * Reads a public key: an OpenSSH line, an SSH blob (bytes), RFC 4716, `PUBLIC KEY` and `RSA PUBLIC KEY` PEM, or the public
+ * half of a private key file (of an encrypted one where the format leaves it readable). Throws {@link KeyError}.
+ */
+export function parsePublicKey(data: string | Uint8Array): PublicKey {
+  // A blob starts with the length of its type name, under 65; no text starts with a zero byte.
+  if (data instanceof Uint8Array && data[0] === 0) return publicKeyFromBlob(data)
+  const text = textOf(data)
+  if (isRfc4716(text)) return readRfc4716(text)
+  const block = firstBlock(text)
+  if (block === undefined) return readOnlyLine(text)
+  switch (block.label) {
+    case 'PUBLIC KEY':
+      return publicKeyOf(inFormat('SPKI public key', () => readSpki(decodeBlock(block))))
+    case 'RSA PUBLIC KEY':
+      return publicKeyOf(inFormat('PKCS#1 RSA public key', () => readRsaPublic(decodeBlock(block))))
+  }
+  const format = privateByLabel.get(block.label)
+  if (format === undefined) throw unsupportedLabel(block.label, 'public')
+  try {
+    return readPrivate(format, block, {}, undefined).publicKey
+  } catch (error) {
+    const encrypted = error instanceof KeyError && error.code === 'SSH_KEY_PASSPHRASE_NEEDED'
+    if (encrypted && format.readPublic !== undefined) return format.readPublic(block)
+    throw error
+  }
+}
+
+function readPrivate(
+  format: PrivateFormat,
+  block: ArmouredBlock,
+  options: ParseOptions,
+  passphrase: Uint8Array | undefined,
+): PrivateKey {
+  const readOptions: ReadOptions = {
+    backend: (options.crypto ?? defaultProvider).backend,
+    passphrase,
+    maxKdfRounds: options.maxKdfRounds ?? opensshDefaults.maxRounds,
+  }
+  return inFormat(format.name, () => {
+    const { parts, comment } = format.read(block, readOptions)
+    return privateKeyOf(parts, comment, options, format.name)
+  })
+}
+
+/** Gives errors that were thrown deep inside the name of the format around them. */
+function inFormat<T>(format: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof KeyError) || error.format !== undefined) throw error
+    throw new KeyError(error.code, `${format}: ${error.message}`, { format, cause: error })
+  }
+}
+
+function textOf(data: string | Uint8Array): string {
+  if (typeof data !== 'string' && !(data instanceof Uint8Array))
+    throw new UsageError('a key must be given as a string or a Uint8Array: the content of its file')
+  if (data.length > mostBytes)
+    throw new KeyError(
+      'SSH_KEY_FORMAT',
+      `${data.length} bytes are too long for a key, the limit is ${mostBytes}`,
+    )
+  if (data instanceof Uint8Array && (data[0] === 0x30 || data.includes(0))) throw recognise(data)
+  const text = typeof data === 'string' ? data : utf8Decode(data)
+  return text.startsWith('\ufeff') ? text.slice(1) : text
+}
+
+function firstBlock(text: string): ArmouredBlock | undefined {
+  return findBlocks(text).find(({ label }) => !passedOver.includes(label))
+}
+
+function noPrivateKey(text: string): KeyError {
+  if (isRfc4716(text) || text.split('\n', 100).some((line) => looksLikeLine(line.trim())))
+    return new KeyError(
+      'SSH_KEY_FORMAT',
+      'this is a public key, where a private one is needed: its file has the same name without .pub',
+    )
+  return recognise(text)
+}
+
+/** The one line of `text` that is neither empty nor a comment. */
+function readOnlyLine(text: string): PublicKey {
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  const [first] = lines
+  if (first === undefined || !looksLikeLine(first)) throw recognise(text)
+  if (lines.length > 1)
+    throw new KeyError(
+      'SSH_KEY_FORMAT',
+      `${lines.length} lines where one public key is needed; parseAuthorizedKeys reads files with several`,
+    )
+  const key = readLine(first)
+  if (/-cert-v\d\d@openssh\.com$/.test(key.type))
+    throw new KeyError(
+      'SSH_KEY_UNSUPPORTED',
+      `a certificate (${key.type}) cannot be read yet; use the public key that it certifies`,
+      { format: 'OpenSSH certificate' },
+    )
+  return key
+}
+
+function withPassphrase<T>(
+  passphrase: string | Uint8Array | undefined,
+  use: (bytes: Uint8Array | undefined) => T,
+): T {
+  if (typeof passphrase !== 'string') return use(passphrase)
+  const bytes = utf8Encode(passphrase)
+  try {
+    return use(bytes)
+  } finally {
+    erase(bytes)
+  }
+}
