@@ -1,7 +1,8 @@
 /** The connection protocol (RFC 4254) as one machine: channels, their windows and requests, and global requests, for either role. */
 
 import { ProtocolError, type Trace, UsageError } from '@hawser/wire'
-import { ChannelEntry, closeSent, receiveTable } from './channel-state.ts'
+import { type ChannelEntry, closeSent, receiveTable } from './channel-state.ts'
+import { ChannelTable } from './channel-table.ts'
 import { ChannelOpenReason } from './errors.ts'
 import type {
   ChannelId,
@@ -14,7 +15,15 @@ import type {
   StreamNumber,
 } from './events.ts'
 import { Fifo } from './fifo.ts'
-import type { LaneMessage, Tag } from './lane.ts'
+import type { Tag } from './lane.ts'
+import {
+  checkedLimits,
+  checkedWindow,
+  type Limits,
+  mostRefusals,
+  receiveWindow,
+  sendLimit,
+} from './limits.ts'
 import {
   channelClose,
   channelData,
@@ -28,7 +37,6 @@ import {
   channelSuccess,
   channelWindowAdjust,
   connectionMessages,
-  dataHead,
   globalRequest,
   readData,
   requestFailure,
@@ -36,19 +44,11 @@ import {
   stderrDataType,
   uint32At,
 } from './messages.ts'
+import { Output } from './output.ts'
 import { PendingReply, ReplyLine } from './replies.ts'
-import { largestWindow, ReceiveWindow, SendWindow } from './window.ts'
+import { SendWindow } from './window.ts'
 
 const noData = new Uint8Array(0)
-const defaultMaxPacket = 32_768
-const maxPacketRange = { least: 1024, most: 261_120 } as const
-/** The largest data message that we send, whatever the peer would take: others wait behind it. */
-const largestSend = 131_072
-/** Peers that announce more than this say nothing about what they can take; RFC 4253 §6.1 then has 32 KiB. */
-const absurdMaxPacket = 1_048_576
-/** Refusals of channels that the peer has caused and not let us send yet. */
-const mostRefusals = 1024
-
 /**
  * `receive` payloads (numbers 80 to 127), `poll` until undefined, `takeOutput` until undefined.
  * Nothing is sent by itself; every verb only adds to the output, so take it afterwards.
@@ -56,23 +56,14 @@ const mostRefusals = 1024
  * has handed out `closed`, so that nobody is punished for not knowing yet.
  */
 export class Mux {
-  readonly #window: number
-  readonly #maxPacket: number
-  readonly #maxChannels: number
-  readonly #maxPendingRequests: number
-  readonly #maxQueued: number
+  readonly #limits: Limits
   readonly #trace: Trace | undefined
   readonly #inbox = new Fifo<Uint8Array>()
   readonly #events = new Fifo<MuxEvent>()
-  readonly #control = new Fifo<LaneMessage>()
-  /** Channels that owe an adjust, have something in their lane, may be written to again. */
-  readonly #adjusting = new Fifo<ChannelEntry>()
-  readonly #active = new Fifo<ChannelEntry>()
+  /** Channels whose `writable` is to be handed out. */
   readonly #ready = new Fifo<ChannelEntry>()
-  readonly #channels: (ChannelEntry | undefined)[] = []
-  #lowestFree = 0
-  #channelCount = 0
-  #queued = 0
+  readonly #channels = new ChannelTable(this)
+  readonly #output: Output
   /** Our global requests that want a reply, oldest first; and the peer's. */
   readonly #outstanding = new Fifo<RequestId>()
   readonly #line = new ReplyLine(this)
@@ -82,22 +73,19 @@ export class Mux {
   #dead: unknown
 
   constructor(options: MuxOptions = {}) {
-    this.#window = checkedWindow(options.window ?? 2_097_152)
-    this.#maxPacket = checkedMaxPacket(options.maxPacket ?? defaultMaxPacket)
-    this.#maxChannels = checkedCount('maxChannels', options.maxChannels ?? 1024)
-    this.#maxPendingRequests = checkedCount('maxPendingRequests', options.maxPendingRequests ?? 128)
-    this.#maxQueued = checkedCount('maxQueued', options.maxQueued ?? 1_048_576)
+    this.#limits = checkedLimits(options)
+    this.#output = new Output({ taken: (tag, entry) => this.#taken(tag, entry) })
     this.#trace = options.trace
   }
 
   /** Channels that take a number: those being opened and closed too. */
   get channelCount(): number {
-    return this.#channelCount
+    return this.#channels.count
   }
 
   /** Bytes of data that were written and not taken yet. */
   get queued(): number {
-    return this.#queued
+    return this.#output.queued
   }
 
   /** Stores a payload, which the mux now owns. Never throws. */
@@ -122,16 +110,10 @@ export class Mux {
    */
   takeOutput(): Payload | undefined {
     if (this.#dead !== undefined) return undefined
-    const message = this.#control.shift()
-    if (message !== undefined) return this.#leaving(message, undefined)
-    for (let entry = this.#adjusting.shift(); entry !== undefined; entry = this.#adjusting.shift()) {
-      entry.adjusting = false
-      if (closeSent(entry.state)) continue
-      const adjust = { recipientChannel: entry.remoteId, bytesToAdd: entry.receive.takeAdjust() }
-      return this.#traced(channelWindowAdjust.encode(adjust))
-    }
-    const entry = this.#active.shift()
-    return entry === undefined ? undefined : this.#takeFrom(entry)
+    const payload = this.#output.take()
+    if (this.#trace !== undefined && payload !== undefined)
+      this.#note('out', payload.head[0] as number, payload.head.length + (payload.body?.length ?? 0))
+    return payload
   }
 
   /**
@@ -139,30 +121,30 @@ export class Mux {
    * Throws UsageError (`SSH_LIMIT_CHANNELS`) when there are `maxChannels` already.
    */
   open(channelType: string, data: Uint8Array = noData, options: ChannelOptions = {}): ChannelId {
-    if (this.#channelCount >= this.#maxChannels)
+    if (this.#channels.count >= this.#limits.maxChannels)
       throw new UsageError(
-        `a channel of type "${channelType}" would be one more than the ${this.#maxChannels} that maxChannels allows`,
+        `a channel of type "${channelType}" would be one more than the ${this.#limits.maxChannels} that maxChannels allows`,
         { code: 'SSH_LIMIT_CHANNELS' },
       )
-    const receive = this.#receiveWindow(options)
+    const receive = receiveWindow(this.#limits, options)
     const payload = channelOpen.encode({
       channelType,
-      senderChannel: this.#lowestFree,
+      senderChannel: this.#channels.nextId,
       initialWindowSize: receive.size,
       maximumPacketSize: receive.maxPacket,
       data,
     })
-    const entry = this.#add(channelType, 'opening', receive)
-    this.#push(payload)
+    const entry = this.#channels.add(channelType, 'opening', receive)
+    this.#output.push(payload)
     return entry.id
   }
 
   /** Opens a channel that the peer asked for by `open-request`. */
   accept(channel: ChannelId, data: Uint8Array = noData, options: ChannelOptions = {}): void {
-    const entry = this.#asked(channel, 'accepted')
-    entry.receive = this.#receiveWindow(options)
+    const entry = this.#channels.asked(channel, 'accept')
+    entry.receive = receiveWindow(this.#limits, options)
     entry.state = 'open'
-    this.#push(
+    this.#output.push(
       channelOpenConfirmation.encode({
         recipientChannel: entry.remoteId,
         senderChannel: entry.id,
@@ -175,9 +157,9 @@ export class Mux {
 
   /** Refuses a channel that the peer asked for; `reason` as in {@link ChannelOpenReason}. Its number is free at once. */
   reject(channel: ChannelId, reason: number, description = ''): void {
-    const entry = this.#asked(channel, 'rejected')
+    const entry = this.#channels.asked(channel, 'reject')
     this.#refuse(entry.remoteId, reason, description)
-    this.#free(entry)
+    this.#channels.free(entry)
   }
 
   /**
@@ -185,47 +167,45 @@ export class Mux {
    * What was taken is not copied: `data` must stay unchanged until it has come out of `takeOutput`.
    */
   write(channel: ChannelId, data: Uint8Array, stream: StreamNumber = 0): number {
-    const entry = this.#established(channel, 'write')
+    const entry = this.#channels.established(channel, 'write')
     if (entry.state === 'closed') return 0
     if (closeSent(entry.state)) throw new UsageError(`write on channel ${channel} after its close`)
     if (entry.eofSent) throw new UsageError(`write on channel ${channel} after its eof`)
-    const taken = Math.min(data.length, entry.send.available, this.#maxQueued - entry.lane.bytes)
+    const taken = Math.min(data.length, entry.send.available, this.#limits.maxQueued - entry.lane.bytes)
     if (taken < data.length) entry.blocked = true
     if (taken <= 0) return 0
     entry.send.spend(taken)
-    entry.lane.pushData(taken === data.length ? data : data.subarray(0, taken), stream)
-    this.#queued += taken
-    this.#activate(entry)
+    this.#output.pushData(entry, taken === data.length ? data : data.subarray(0, taken), stream)
     return taken
   }
 
   /** Bytes that `write` would take now; 0 when the channel cannot be written to. */
   writable(channel: ChannelId): number {
-    const entry = this.#established(channel, 'writable')
+    const entry = this.#channels.established(channel, 'writable')
     if (entry.eofSent || closeSent(entry.state)) return 0
-    return Math.max(0, Math.min(entry.send.available, this.#maxQueued - entry.lane.bytes))
+    return Math.max(0, Math.min(entry.send.available, this.#limits.maxQueued - entry.lane.bytes))
   }
 
   /** The application has used up `bytes` of what `data` delivered; credit goes back to the peer in batches. */
   consumed(channel: ChannelId, bytes: number): void {
-    const entry = this.#established(channel, 'consumed')
+    const entry = this.#channels.established(channel, 'consumed')
     entry.receive.consume(bytes, channel)
     this.#creditBack(entry)
   }
 
   /** Makes the receive window larger, to `window` bytes; smaller is a UsageError. The peer learns of it at once. */
   growWindow(channel: ChannelId, window: number): void {
-    const entry = this.#established(channel, 'growWindow')
+    const entry = this.#channels.established(channel, 'growWindow')
     if (checkedWindow(window) < entry.receive.size)
       throw new UsageError(`a window of ${entry.receive.size} bytes cannot shrink to ${window}`)
-    if (window === entry.receive.size || closeSent(entry.state)) return
+    if (window === entry.receive.size || entry.state !== 'open') return
     entry.receive.grow(window)
-    this.#adjust(entry)
+    this.#output.pushAdjust(entry)
   }
 
   /** Sends a channel request (RFC 4254 §5.4) behind the data written so far. A wanted reply comes as `reply`. */
   request(channel: ChannelId, name: string, data: Uint8Array, wantReply: boolean): RequestId | undefined {
-    const entry = this.#established(channel, 'request')
+    const entry = this.#channels.established(channel, 'request')
     const id = wantReply ? ++this.#lastRequest : undefined
     if (entry.state === 'closed') {
       if (id !== undefined) this.#events.push({ type: 'reply', channel, request: id, ok: false, lost: true })
@@ -234,7 +214,7 @@ export class Mux {
     if (closeSent(entry.state))
       throw new UsageError(`request "${name}" on channel ${channel} after its close`)
     const recipientChannel = entry.remoteId
-    this.#pushOn(
+    this.#output.pushOn(
       entry,
       channelRequest.encode({ recipientChannel, requestType: name, wantReply, data }),
       'none',
@@ -245,7 +225,7 @@ export class Mux {
 
   /** Sends a global request (RFC 4254 §4). A wanted reply comes as `global-reply`. */
   globalRequest(name: string, data: Uint8Array, wantReply: boolean): RequestId | undefined {
-    this.#push(globalRequest.encode({ requestName: name, wantReply, data }))
+    this.#output.push(globalRequest.encode({ requestName: name, wantReply, data }))
     if (!wantReply) return undefined
     const id = ++this.#lastRequest
     this.#outstanding.push(id)
@@ -268,25 +248,25 @@ export class Mux {
     if (line.abandoned) return
     for (let answer = line.next(); answer !== undefined; answer = line.next()) {
       if (line.channel === undefined)
-        this.#push(
+        this.#output.push(
           answer.ok ? requestSuccess.encode({ data: answer.data }) : requestFailure.encode({}),
           'answer',
         )
       else {
         const { remoteId } = line.channel
         const declared = answer.ok ? channelSuccess : channelFailure
-        this.#pushOn(line.channel, declared.encode({ recipientChannel: remoteId }), 'answer')
+        this.#output.pushOn(line.channel, declared.encode({ recipientChannel: remoteId }), 'answer')
       }
     }
   }
 
   /** Says that no more data will be written (RFC 4254 §5.3), behind what was. Again, or after a close: nothing. */
   eof(channel: ChannelId): void {
-    const entry = this.#established(channel, 'eof')
+    const entry = this.#channels.established(channel, 'eof')
     if (entry.eofSent || closeSent(entry.state)) return
     entry.eofSent = true
     entry.blocked = false
-    this.#pushOn(entry, channelEof.encode({ recipientChannel: entry.remoteId }), 'none')
+    this.#output.pushOn(entry, channelEof.encode({ recipientChannel: entry.remoteId }), 'none')
   }
 
   /**
@@ -294,7 +274,7 @@ export class Mux {
    * Until then only requests without reply and replies are still delivered. Again: nothing.
    */
   close(channel: ChannelId): void {
-    const entry = this.#established(channel, 'close')
+    const entry = this.#channels.established(channel, 'close')
     if (closeSent(entry.state)) return
     this.#sendClose(entry)
     entry.state = entry.state === 'eof' ? 'closing-eof' : 'closing'
@@ -400,18 +380,18 @@ export class Mux {
 
   #openRequest(payload: Uint8Array): MuxEvent | undefined {
     const opened = channelOpen.decode(payload)
-    const maxSend = usableMaxPacket(opened.maximumPacketSize, opened.channelType)
-    if (this.#channelCount >= this.#maxChannels) {
+    const maxSend = sendLimit(opened.maximumPacketSize, opened.channelType)
+    if (this.#channels.count >= this.#limits.maxChannels) {
       this.#trace?.({
         layer: 'connection',
         type: 'limit',
         limit: 'maxChannels',
-        detail: `a channel of type "${opened.channelType}" refused: ${this.#channelCount} are in use`,
+        detail: `a channel of type "${opened.channelType}" refused: ${this.#channels.count} are in use`,
       })
       this.#refuse(opened.senderChannel, ChannelOpenReason.resourceShortage, 'too many channels')
       return undefined
     }
-    const entry = this.#add(opened.channelType, 'asked', this.#receiveWindow({}))
+    const entry = this.#channels.add(opened.channelType, 'asked', receiveWindow(this.#limits, {}))
     entry.remoteId = opened.senderChannel
     entry.send = new SendWindow(opened.initialWindowSize)
     entry.maxSend = maxSend
@@ -427,7 +407,7 @@ export class Mux {
     const confirmed = channelOpenConfirmation.decode(payload)
     const entry = this.#receiving(confirmed.recipientChannel, channelOpenConfirmation.number)
     if (entry === undefined) return undefined
-    entry.maxSend = usableMaxPacket(confirmed.maximumPacketSize, entry.type)
+    entry.maxSend = sendLimit(confirmed.maximumPacketSize, entry.type)
     entry.remoteId = confirmed.senderChannel
     entry.send = new SendWindow(confirmed.initialWindowSize)
     entry.state = 'open'
@@ -438,7 +418,7 @@ export class Mux {
     const { recipientChannel, reasonCode: reason, description } = channelOpenFailure.decode(payload)
     const entry = this.#receiving(recipientChannel, channelOpenFailure.number)
     if (entry === undefined) return undefined
-    this.#free(entry)
+    this.#channels.free(entry)
     return { type: 'open-failed', channel: entry.id, reason, description }
   }
 
@@ -500,7 +480,7 @@ export class Mux {
 
   /** The channel that a message is about, if it is to be acted on; throws ProtocolError when it must not come now. */
   #receiving(channel: number, number: number): ChannelEntry | undefined {
-    const entry = this.#channels[channel]
+    const entry = this.#channels.get(channel)
     const verdict = entry === undefined ? 'refuse' : (receiveTable[entry.state][number] ?? 'refuse')
     if (verdict === 'take') return entry
     if (verdict === 'drop') return undefined
@@ -513,7 +493,7 @@ export class Mux {
 
   /** A request of the peer wants a reply: counts it until the reply has left. */
   #owe(line: ReplyLine, name: string): PendingReply {
-    if (this.#pendingRequests >= this.#maxPendingRequests) {
+    if (this.#pendingRequests >= this.#limits.maxPendingRequests) {
       const detail = `${this.#pendingRequests} requests of the peer wait for their answers`
       this.#trace?.({ layer: 'connection', type: 'limit', limit: 'maxPendingRequests', detail })
       throw new ProtocolError(`maxPendingRequests exceeded: ${detail}, and another one came`, {
@@ -530,7 +510,7 @@ export class Mux {
         code: 'SSH_LIMIT_REFUSALS',
       })
     this.#refusals++
-    this.#push(
+    this.#output.push(
       channelOpenFailure.encode({ recipientChannel, reasonCode, description, languageTag: '' }),
       'refusal',
     )
@@ -540,74 +520,29 @@ export class Mux {
   #sendClose(entry: ChannelEntry): void {
     this.#pendingRequests -= entry.line.abandon()
     entry.blocked = false
-    this.#pushOn(entry, channelClose.encode({ recipientChannel: entry.remoteId }), 'close')
+    this.#output.pushOn(entry, channelClose.encode({ recipientChannel: entry.remoteId }), 'close')
   }
 
   #creditBack(entry: ChannelEntry): void {
-    if (entry.receive.due) this.#adjust(entry)
-  }
-
-  #adjust(entry: ChannelEntry): void {
-    if (entry.adjusting || closeSent(entry.state)) return
-    entry.adjusting = true
-    this.#adjusting.push(entry)
+    // After EOF the peer sends no data, after our CLOSE we take none: credit would be of no use.
+    if (entry.state === 'open' && entry.receive.due) this.#output.pushAdjust(entry)
   }
 
   /** Owes `writable` if it can be written to again. */
   #wake(entry: ChannelEntry): void {
     if (!entry.blocked || entry.ready) return
-    if (entry.send.available === 0 || entry.lane.bytes > this.#maxQueued / 2) return
+    if (entry.send.available === 0 || entry.lane.bytes > this.#limits.maxQueued / 2) return
     entry.ready = true
     this.#ready.push(entry)
   }
 
-  #push(head: Uint8Array, tag: Tag = 'none'): void {
-    this.#control.push({ head, tag })
-  }
-
-  /** Behind the data of the channel, if there is any. */
-  #pushOn(entry: ChannelEntry, head: Uint8Array, tag: Tag): void {
-    if (entry.lane.empty && tag !== 'close') {
-      this.#control.push({ head, tag })
-      return
-    }
-    entry.lane.pushMessage({ head, tag })
-    this.#activate(entry)
-  }
-
-  #activate(entry: ChannelEntry): void {
-    if (entry.active) return
-    entry.active = true
-    this.#active.push(entry)
-  }
-
-  #takeFrom(entry: ChannelEntry): Payload | undefined {
-    const item = entry.lane.take(entry.maxSend)
-    if (entry.lane.empty) entry.active = false
-    else this.#active.push(entry)
-    if (item === undefined) return undefined
-    if ('head' in item) return this.#leaving(item, entry)
-    const { body } = item
-    this.#queued -= body.length
-    this.#wake(entry)
-    const head = dataHead(entry.remoteId, item.stream, body.length)
-    if (this.#trace !== undefined) this.#note('out', head[0] as number, head.length + body.length)
-    return { head, body }
-  }
-
-  #leaving({ head, tag }: LaneMessage, entry: ChannelEntry | undefined): Payload {
+  #taken(tag: Tag, entry: ChannelEntry | undefined): void {
     if (tag === 'answer') this.#pendingRequests--
     else if (tag === 'refusal') this.#refusals--
-    else if (tag === 'close' && entry !== undefined) {
-      entry.closeTaken = true
-      if (entry.reported) this.#free(entry)
-    }
-    return this.#traced(head)
-  }
-
-  #traced(head: Uint8Array): Payload {
-    if (this.#trace !== undefined) this.#note('out', head[0] as number, head.length)
-    return { head }
+    if (entry === undefined) return
+    if (tag !== 'close') return this.#wake(entry)
+    entry.closeTaken = true
+    if (entry.reported) this.#channels.free(entry)
   }
 
   #note(direction: 'in' | 'out', number: number, size: number): void {
@@ -615,79 +550,9 @@ export class Mux {
     this.#trace?.({ layer: 'connection', type: 'message', direction, name, number, size })
   }
 
-  #add(type: string, state: 'opening' | 'asked', receive: ReceiveWindow): ChannelEntry {
-    const entry = new ChannelEntry(this, this.#lowestFree, type, state, receive)
-    this.#channels[entry.id] = entry
-    this.#channelCount++
-    while (this.#channels[this.#lowestFree] !== undefined) this.#lowestFree++
-    return entry
-  }
-
   #reported(channel: ChannelId): void {
-    const entry = this.#channels[channel] as ChannelEntry
+    const entry = this.#channels.get(channel) as ChannelEntry
     entry.reported = true
-    if (entry.closeTaken) this.#free(entry)
+    if (entry.closeTaken) this.#channels.free(entry)
   }
-
-  #free(entry: ChannelEntry): void {
-    entry.state = 'closed'
-    this.#channels[entry.id] = undefined
-    this.#channelCount--
-    this.#lowestFree = Math.min(this.#lowestFree, entry.id)
-    while (this.#channels.length > 0 && this.#channels[this.#channels.length - 1] === undefined)
-      this.#channels.pop()
-  }
-
-  #receiveWindow(options: ChannelOptions): ReceiveWindow {
-    return new ReceiveWindow(
-      options.window === undefined ? this.#window : checkedWindow(options.window),
-      options.maxPacket === undefined ? this.#maxPacket : checkedMaxPacket(options.maxPacket),
-    )
-  }
-
-  #asked(channel: ChannelId, verb: string): ChannelEntry {
-    const entry = this.#channels[channel]
-    if (entry?.state !== 'asked')
-      throw new UsageError(
-        `channel ${channel} cannot be ${verb}: the peer does not wait for an answer to its open`,
-      )
-    return entry
-  }
-
-  #established(channel: ChannelId, verb: string): ChannelEntry {
-    const entry = this.#channels[channel]
-    if (entry === undefined || entry.reported)
-      throw new UsageError(`${verb} on channel ${channel}, which does not exist`)
-    if (entry.state === 'opening' || entry.state === 'asked')
-      throw new UsageError(`${verb} on channel ${channel}, which is not open yet`)
-    return entry
-  }
-}
-
-/** SECURITY: a peer that takes no data at all would make a writer loop for ever. */
-function usableMaxPacket(announced: number, channelType: string): number {
-  if (announced === 0)
-    throw new ProtocolError(
-      `the peer announced a maximum packet size of 0 for a channel of type "${channelType}"`,
-    )
-  return announced > absurdMaxPacket ? defaultMaxPacket : Math.min(announced, largestSend)
-}
-
-function checkedWindow(window: number): number {
-  if (!Number.isInteger(window) || window < 1 || window > largestWindow)
-    throw new UsageError(`a window of ${window} bytes: it must be from 1 to 2^32-1`)
-  return window
-}
-
-function checkedMaxPacket(maxPacket: number): number {
-  const { least, most } = maxPacketRange
-  if (!Number.isInteger(maxPacket) || maxPacket < least || maxPacket > most)
-    throw new UsageError(`a maximum packet size of ${maxPacket} bytes: it must be from ${least} to ${most}`)
-  return maxPacket
-}
-
-function checkedCount(option: string, count: number): number {
-  if (!Number.isSafeInteger(count) || count < 1)
-    throw new UsageError(`${option} is ${count}: it must be a whole number from 1 up`)
-  return count
 }
