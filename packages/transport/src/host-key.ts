@@ -1,7 +1,7 @@
-/** The client's check of the server's host key and its signature over the exchange hash (RFC 4253 §8). */
+/** The server's proof (RFC 4253 §8): the client's check of key and signature, and the server's look at what its signer gave. */
 
 import { type PublicKey, publicKeyFromBlob, type VerifySignature, whyUnusable } from '@hawser/keys'
-import { SshError } from '@hawser/wire'
+import { Reader, SshError, UsageError } from '@hawser/wire'
 import { HostKeyError } from './errors.ts'
 
 /** The key type that signs by `algorithm`: RSA keys have several algorithms (RFC 8332), the others one. */
@@ -57,5 +57,17 @@ function unusable(why: string, algorithm: string, blob: Uint8Array, cause?: unkn
     algorithm,
     blob,
     cause,
+  )
+}
+
+/** Throws {@link UsageError} unless `signature` looks like a signature blob by `algorithm`; a raw signature is the usual mistake. */
+export function checkSignatureBlob(signature: Uint8Array, algorithm: string): void {
+  try {
+    if (new Reader(signature, 'signature').ascii() === algorithm) return
+  } catch (error) {
+    if (!SshError.is(error)) throw error
+  }
+  throw new UsageError(
+    `provideSignature wants an SSH signature blob by ${algorithm}: its name and the signature, each as a string (RFC 4253 §6.6)`,
   )
 }

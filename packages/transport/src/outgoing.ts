@@ -39,6 +39,11 @@ export class Outgoing {
     return this.#writer
   }
 
+  /** The sequence number of the next packet. */
+  get seq(): number {
+    return this.#writer.seq
+  }
+
   take(): Uint8Array | undefined {
     const chunk = this.#chunks[this.#at]
     if (chunk === undefined) return undefined

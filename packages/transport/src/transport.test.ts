@@ -2,7 +2,7 @@ import { createProvider, defaultProvider, defaults } from '@hawser/crypto'
 import { concat, equal, type TraceEvent, UsageError, Writer } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { HostKeyError, NegotiationError } from './errors.ts'
-import { serviceAccept, serviceRequest } from './messages.ts'
+import { serviceAccept, serviceRequest, unimplemented } from './messages.ts'
 import {
   authenticatedPair,
   byteAtATime,
@@ -19,6 +19,7 @@ import {
   seededProvider,
   settle,
 } from './testing/kit.ts'
+import { Puppet } from './testing/puppet.ts'
 import { Transport } from './transport.ts'
 
 const data = (size: number, seed = 1): Uint8Array => {
@@ -403,27 +404,39 @@ describe('rekeying', () => {
   })
 
   test('SUCCESS that a key exchange held back still opens the connection', () => {
-    const pair = connectedPair()
-    pair.server.rekey()
-    pair.server.send(Uint8Array.of(52))
-    pair.server.authenticated()
-    pair.server.send(data(5))
-    const events: string[] = []
-    for (let quiet = false; !quiet; ) {
-      const toServer = output(pair.client)
-      const toClient = output(pair.server)
-      quiet = toServer.length + toClient.length === 0
-      for (const chunk of toServer) pair.server.receive(chunk)
-      settle(pair.server)
-      for (const chunk of toClient) pair.client.receive(chunk)
-      for (let event = pair.client.poll(); event !== undefined; event = pair.client.poll()) {
-        if (event.type === 'ask-host-key') pair.client.acceptHostKey()
-        if (event.type !== 'message') continue
-        events.push(String(event.payload[0]))
-        if (event.payload[0] === 52) pair.client.authenticated()
-      }
+    const puppet = new Puppet({ role: 'client' }).handshake()
+    puppet.sendKexInit(false)
+    settle(puppet.transport)
+    puppet.transport.send(Uint8Array.of(52))
+    puppet.transport.authenticated()
+    puppet.transport.send(data(5))
+    puppet.dance()
+    puppet.sendNewKeys()
+    expect(settle(puppet.transport)).toMatchObject([{ type: 'keys', first: false }])
+    expect(puppet.numbers()).toEqual([20, 21, 52, 94])
+    puppet.send(Uint8Array.of(90))
+    expect(payloads(settle(puppet.transport))).toEqual([Uint8Array.of(90)])
+  })
+
+  test('asked for before authentication comes after it', () => {
+    for (const name of ['client', 'server'] as const) {
+      const pair = connectedPair()
+      pair[name].rekey()
+      expect(run(pair)).toEqual({ client: [], server: [] })
+      pair.server.authenticated()
+      pair.client.authenticated()
+      expect(run(pair).client.map(({ type }) => type)).toEqual(['ask-host-key', 'keys'])
+      expect(run(pair)).toEqual({ client: [], server: [] })
     }
-    expect(events).toEqual(['52', '94'])
+  })
+
+  test('that the peer does not know is an error, not a stall', () => {
+    const puppet = new Puppet({ role: 'server' }).handshake().authenticated()
+    puppet.transport.rekey()
+    puppet.send(unimplemented.encode({ packetSequenceNumber: 7 }))
+    expect(settle(puppet.transport)).toEqual([])
+    puppet.send(unimplemented.encode({ packetSequenceNumber: 0 }))
+    expect(() => settle(puppet.transport)).toThrow(/does not take our KEXINIT/)
   })
 })
 
@@ -436,43 +449,52 @@ describe('delayed compression', () => {
     compressor: () => ({ compress: invert }),
     decompressor: () => ({ decompress: invert }),
   })
+  const turned = (delayed: boolean) => ({
+    crypto: {
+      ...createProvider(defaultProvider.backend),
+      compressions: [algorithm('turned@example.org', delayed), ...defaultProvider.compressions],
+    },
+    algorithms: { compression: ['turned@example.org'] },
+  })
+
   for (const delayed of [true, false])
-    for (const held of [true, false])
-      test(`${delayed ? 'after SUCCESS' : 'from the first keys'}${held ? ', held back by a key exchange' : ''}`, () => {
-        const compressions = [algorithm('turned@example.org', delayed), ...defaultProvider.compressions]
-        const crypto = { ...createProvider(defaultProvider.backend), compressions }
-        const pair = connectedPair({ crypto, algorithms: { compression: ['turned@example.org'] } })
-        if (held) pair.server.rekey()
-        pair.server.send(Uint8Array.of(52))
-        pair.server.authenticated()
-        let got: number[] = []
-        const listen = (): void => {
-          got = []
-          for (let quiet = false; !quiet; ) {
-            const toServer = output(pair.client)
-            const toClient = output(pair.server)
-            quiet = toServer.length + toClient.length === 0
-            for (const chunk of toServer) pair.server.receive(chunk)
-            for (const payload of payloads(settle(pair.server))) got.push(payload.length)
-            for (const chunk of toClient) pair.client.receive(chunk)
-            for (let event = pair.client.poll(); event !== undefined; event = pair.client.poll()) {
-              if (event.type === 'ask-host-key') pair.client.acceptHostKey()
-              if (event.type !== 'message') continue
-              got.push(event.payload.length)
-              if (event.payload[0] === 52) pair.client.authenticated()
-            }
-          }
-        }
-        listen()
-        expect(got).toEqual([1])
-        for (let i = 0; i < 3; i++) {
-          pair.client.send(data(70))
-          pair.server.send(data(60))
-          if (i === 1) pair.client.rekey()
-          listen()
-          expect(got.sort()).toEqual([60, 70])
-        }
-      })
+    test(`starts ${delayed ? 'after SUCCESS' : 'with the first keys'} and goes on after new keys`, () => {
+      const pair = connectedPair(turned(delayed))
+      pair.server.send(Uint8Array.of(52))
+      pair.server.authenticated()
+      expect(payloads(run(pair).client)).toEqual([Uint8Array.of(52)])
+      pair.client.authenticated()
+      for (let i = 0; i < 3; i++) {
+        pair.client.send(data(70))
+        pair.server.send(data(60).subarray(0, 9), data(60).subarray(9))
+        if (i === 1) pair.client.rekey()
+        const { client, server } = run(pair)
+        expect(payloads(client)).toEqual([data(60)])
+        expect(payloads(server)).toEqual([data(70)])
+      }
+    })
+
+  test('starts behind a SUCCESS that a key exchange holds back', () => {
+    const names = ['turned@example.org']
+    const lists = { compressionAlgorithmsClientToServer: names, compressionAlgorithmsServerToClient: names }
+    const transport = makeServer(turned(true))
+    const puppet = new Puppet({ role: 'client', transport }).handshake(lists)
+    puppet.sendKexInit(false, lists)
+    settle(transport)
+    transport.send(Uint8Array.of(52))
+    transport.authenticated()
+    puppet.dance()
+    expect(puppet.numbers()).toEqual([20, 21, 52])
+    puppet.sendNewKeys()
+    expect(settle(transport)).toMatchObject([{ type: 'keys' }])
+    puppet.reader.decompress({ decompress: invert })
+    puppet.writer.compress({ compress: invert })
+    transport.send(data(50))
+    puppet.send(data(40))
+    expect(payloads(settle(transport))).toEqual([data(40)])
+    puppet.listen()
+    expect(puppet.received).toEqual([data(50)])
+  })
 })
 
 describe('the end', () => {

@@ -9,8 +9,6 @@ import {
   erase,
   latin1Encode,
   ProtocolError,
-  Reader,
-  SshError,
   UsageError,
 } from '@hawser/wire'
 import { LimitError } from './errors.ts'
@@ -22,10 +20,11 @@ import {
   serverExtInfo,
   strictMarker,
 } from './ext-info.ts'
-import { checkHostKey } from './host-key.ts'
+import { checkHostKey, checkSignatureBlob } from './host-key.ts'
 import { type Ident, IdentReader } from './ident.ts'
 import { KeyExchange, messageName, type NewKeys } from './kex/exchange.ts'
 import type { KexResult } from './kex/method.ts'
+import { limits } from './limits.ts'
 import {
   debug,
   disconnect,
@@ -45,17 +44,6 @@ import { PacketReader } from './packet.ts'
 import { type Quirk, quirksOf } from './quirks.ts'
 import { limitsFor, type RekeyLimits, rekeyDue } from './rekey.ts'
 import { awaited, dispatch, type ReceivePhase, receipt, type SendPhase } from './state.ts'
-
-/** Bounds of what a peer can make us do. */
-const limits = {
-  /** Key exchanges, and messages that lead nowhere (ignore, debug, unknown…), before authentication. */
-  exchangesBeforeAuthentication: 16,
-  idleMessagesBeforeAuthentication: 4_096,
-  /** Characters of a DISCONNECT's description that we send. */
-  description: 1_024,
-  /** Bytes of a payload that we send: OpenSSH takes packets of 256 KiB. */
-  payload: 262_144 - 512,
-} as const
 
 interface Ask {
   readonly type: 'host-key' | 'signature'
@@ -99,6 +87,10 @@ export class Transport {
   #limitsOut: RekeyLimits | undefined
   #limitsIn: RekeyLimits | undefined
   #delayedIn: CompressionAlgorithm | undefined
+  /** A key exchange was asked for before authentication, and why. */
+  #rekeyLater: string | undefined
+  /** The sequence number of our last KEXINIT. */
+  #kexInitSeq = 0
 
   /** Our identification and KEXINIT are ready to be taken at once. Throws {@link UsageError} for options that cannot be used. */
   constructor(options: TransportOptions) {
@@ -241,7 +233,8 @@ export class Transport {
 
   /** Server: `signature` is the SSH signature blob over the data that was asked for. */
   provideSignature(signature: Uint8Array): void {
-    if (this.#ask?.type === 'signature') this.#checkSignatureBlob(signature)
+    if (this.#ask?.type === 'signature')
+      checkSignatureBlob(signature, this.#current().negotiated.serverHostKey)
     const result = this.#answer('signature')
     if (result?.reply === undefined) return
     this.#write(result.reply(signature))
@@ -274,9 +267,18 @@ export class Transport {
     this.#rekeyWhenDue()
   }
 
-  /** Starts a key exchange, if none is going on; `why` goes to the trace. */
+  /**
+   * Starts a key exchange, if none is going on; `why` goes to the trace.
+   * Before authentication it is put off until then: OpenSSH does not take a second KEXINIT earlier.
+   */
   rekey(why = 'asked for'): void {
+    if (this.#authenticated) this.#rekey(why)
+    else this.#rekeyLater ??= why
+  }
+
+  #rekey(why: string): void {
     if (this.#ended || this.#exchange !== undefined) return
+    this.#rekeyLater = undefined
     this.#config.trace?.({ layer: 'transport', type: 'rekey', why })
     this.#startExchange(false)
   }
@@ -347,7 +349,7 @@ export class Transport {
         return undefined
       case unimplemented.number:
         this.#countIdle()
-        this.#note(`the peer does not know our packet ${unimplemented.decode(payload).packetSequenceNumber}`)
+        this.#unknownToPeer(unimplemented.decode(payload).packetSequenceNumber)
         return undefined
       case debug.number:
         this.#countIdle()
@@ -369,6 +371,15 @@ export class Transport {
       default:
         return this.#kexStep(number, payload)
     }
+  }
+
+  #unknownToPeer(seq: number): void {
+    // Without an answer to our KEXINIT nothing would ever be sent again.
+    if (this.#exchange !== undefined && !this.#exchange.begun && seq === this.#kexInitSeq)
+      throw new ProtocolError('the peer does not take our KEXINIT: it cannot exchange keys now', {
+        disconnectReason: DisconnectReason.keyExchangeFailed,
+      })
+    this.#note(`the peer does not know our packet ${seq}`)
   }
 
   #disconnected(payload: Uint8Array): TransportEvent {
@@ -410,6 +421,7 @@ export class Transport {
 
   #startExchange(first: boolean): void {
     this.#exchange = new KeyExchange(this.#config, first)
+    this.#kexInitSeq = this.#outgoing.seq
     this.#write(this.#exchange.payload)
     this.#sending = this.#authenticated ? 'kex-authenticated' : 'kex'
   }
@@ -423,7 +435,7 @@ export class Transport {
         'key-exchanges',
         `more than ${limits.exchangesBeforeAuthentication} key exchanges before authentication`,
       )
-    this.rekey('the peer asked for it')
+    this.#rekey('the peer asked for it')
     const message = this.#current().begin(theirs, payload, {
       ident: (this.#remoteIdent as Ident).raw,
       quirks: this.#quirks,
@@ -478,18 +490,6 @@ export class Transport {
     return result
   }
 
-  #checkSignatureBlob(signature: Uint8Array): void {
-    const algorithm = this.#current().negotiated.serverHostKey
-    try {
-      if (new Reader(signature, 'signature').ascii() === algorithm) return
-    } catch (error) {
-      if (!SshError.is(error)) throw error
-    }
-    throw new UsageError(
-      `provideSignature wants an SSH signature blob by ${algorithm}: its name and the signature, each as a string (RFC 4253 §6.6)`,
-    )
-  }
-
   /** Our NEWKEYS and what waited for it; the peer's is still to come. */
   #finishExchange(result: KexResult): void {
     const exchange = this.#current()
@@ -533,11 +533,13 @@ export class Transport {
 
   /** Not before authentication: its traffic is bounded, and old peers cannot do it there. */
   #rekeyWhenDue(): void {
-    if (!this.#authenticated || this.#exchange !== undefined || this.#quirks.has('no-rekey')) return
+    if (!this.#authenticated || this.#exchange !== undefined) return
+    if (this.#rekeyLater !== undefined) return this.#rekey(this.#rekeyLater)
+    if (this.#quirks.has('no-rekey')) return
     if (rekeyDue(this.#limitsOut as RekeyLimits, this.#outgoing.used))
-      this.rekey('enough was sent with these keys')
+      this.#rekey('enough was sent with these keys')
     else if (rekeyDue(this.#limitsIn as RekeyLimits, this.#reader))
-      this.rekey('enough was received with these keys')
+      this.#rekey('enough was received with these keys')
   }
 
   // — sending —

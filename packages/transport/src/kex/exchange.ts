@@ -77,6 +77,11 @@ export class KeyExchange {
     this.payload = kexInit.encode(this.#ours)
   }
 
+  /** Whether the peer's KEXINIT has come. */
+  get begun(): boolean {
+    return this.#agreed !== undefined
+  }
+
   /** What was agreed on; there once the peer's KEXINIT has come. */
   get negotiated(): Negotiated {
     return this.#done().negotiated
