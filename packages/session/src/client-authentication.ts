@@ -1,5 +1,6 @@
 /** The client's asks: is this the right host, what to try next, sign this, answer that prompt. */
 
+import { fingerprint } from '@hawser/keys'
 import { HostKeyError } from '@hawser/transport'
 import {
   type AttemptRecord,
@@ -114,7 +115,9 @@ export class ClientAuthentication implements Authentication {
   #next(methods: readonly string[] | undefined, partial: boolean, failed: AttemptRecord | undefined): void {
     if (failed !== undefined) {
       this.#cause = failed.cause ?? this.#cause
-      this.#attempts.push(failed)
+      this.#attempts.push(
+        failed.key === undefined ? failed : { ...failed, fingerprint: fingerprint(failed.key) },
+      )
     }
     const { serverSigAlgs } = this.#session.drive.engine.transport
     settle(
