@@ -34,6 +34,11 @@ test('without chacha20 it loads and does not offer it', async () => {
   expect(backend.aesCtr(new Uint8Array(16), new Uint8Array(16)).update(Uint8Array.of(1))).toHaveLength(1)
 })
 
+test('an all-zero secret of x25519 is refused where the library gives it', async () => {
+  const backend = await load(() => ({ diffieHellman: () => Buffer.alloc(32) }))
+  expect(() => backend.x25519().derive(complete.x25519().publicKey)).toThrow(RangeError)
+})
+
 test('without P-521 the noble backend stands in', async () => {
   const backend = await load((real) => ({
     createECDH: (name: string) => {
