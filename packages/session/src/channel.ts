@@ -246,7 +246,6 @@ export class Channel {
     this.#isClosed = true
     this.#error = error
     this.#fail(this.#writeError())
-    this.#inbox.clear()
     for (const sink of this.#sinks) sink?.close(error)
     this.#resolveClosed()
   }

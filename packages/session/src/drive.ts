@@ -151,7 +151,8 @@ export class Drive {
   flush(): void {
     if (this.#congested || this.#closed) return
     const wrote = this.#write(false)
-    if (!this.#congested && this.#flushed.length > 0) {
+    // What a key exchange holds back is not on its way yet, and its memory is still in use.
+    if (!this.#congested && this.#flushed.length > 0 && this.engine.mux.queued === 0) {
       const done = this.#flushed
       this.#flushed = []
       for (const each of done) this.#guarded(each)

@@ -55,7 +55,8 @@ export function fromWebStreams(pair: {
     onDrain: () => undefined,
     onClose: () => undefined,
     write(bytes) {
-      writer.write(bytes).catch(close)
+      // Small chunks are cut from memory that packets share, and some writables take the whole buffer away.
+      writer.write(bytes.length < bytes.buffer.byteLength ? bytes.slice() : bytes).catch(close)
       const room = (writer.desiredSize ?? 0) > 0
       if (!room && !waiting) {
         waiting = true
