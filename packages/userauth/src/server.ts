@@ -90,6 +90,8 @@ export class UserauthServer {
   #messages = 0
   #noneSeen = false
   #overflow = false
+  /** Thrown by poll once the events before it are handed out. */
+  #exceeded: TooManyAttemptsError | undefined
   #dead: unknown
 
   constructor(options: UserauthServerOptions) {
@@ -114,6 +116,7 @@ export class UserauthServer {
       for (;;) {
         const event = this.#events.shift()
         if (event !== undefined) return event
+        if (this.#exceeded !== undefined) throw this.#exceeded
         if (this.#overflow)
           throw new ProtocolError(
             `more than ${mostPipelined} authentication messages sent ahead of our answers`,
@@ -134,7 +137,7 @@ export class UserauthServer {
 
   /** The next payload for the transport. */
   takeOutput(): Uint8Array | undefined {
-    return this.#dead === undefined ? this.#output.shift() : undefined
+    return this.#dead === undefined && this.#exceeded === undefined ? this.#output.shift() : undefined
   }
 
   /** Lets the user in; a query whether a key would do is answered with yes instead, which lets nobody in. */
@@ -339,7 +342,7 @@ export class UserauthServer {
     if (this.#halfFailures < this.#maxAttempts * 2) return false
     const detail = `${this.#halfFailures / 2} failed tries, the limit is ${this.#maxAttempts}`
     this.#trace?.({ layer: 'userauth', type: 'limit', limit: 'maxAttempts', detail })
-    this.#dead = new TooManyAttemptsError(`too many authentication failures: ${detail}`)
+    this.#exceeded = new TooManyAttemptsError(`too many authentication failures: ${detail}`)
     return true
   }
 
