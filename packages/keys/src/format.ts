@@ -21,7 +21,10 @@ export interface OpenSshFormatOptions {
   readonly format?: 'openssh'
   /** Empty or missing: not encrypted. */
   readonly passphrase?: string | Uint8Array
-  /** `aes256-ctr` (default), `aes192-ctr`, `aes128-ctr`, the same with `-cbc`, `aes256-gcm@openssh.com`, `aes128-gcm@openssh.com`. */
+  /**
+   * `aes256-ctr` (default), `aes192-ctr`, `aes128-ctr`, the same with `-cbc`, `aes256-gcm@openssh.com`,
+   * `aes128-gcm@openssh.com`, `chacha20-poly1305@openssh.com`.
+   */
   readonly cipher?: string
   /** Rounds of bcrypt, 1 to 1024, each some 8 ms for whoever tries a passphrase. Default: 24. */
   readonly rounds?: number

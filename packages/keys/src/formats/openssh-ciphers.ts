@@ -2,6 +2,7 @@
 
 import type { Backend } from '@hawser/crypto'
 import { erase } from '@hawser/wire'
+import { openFile, sealFile } from './chacha20-poly1305.ts'
 
 export interface FileCipher {
   readonly name: string
@@ -41,6 +42,15 @@ const rows: readonly FileCipher[] = [
   aes('aes128-cbc', 16),
   gcm('aes256-gcm@openssh.com', 32),
   gcm('aes128-gcm@openssh.com', 16),
+  {
+    name: 'chacha20-poly1305@openssh.com',
+    keySize: 64,
+    ivSize: 0,
+    blockSize: 8,
+    tagSize: 16,
+    encrypt: (_backend, { key }, plain) => sealFile(key, plain),
+    decrypt: (_backend, { key }, ciphertext, tag) => openFile(key, ciphertext, tag),
+  },
 ]
 
 const byName: ReadonlyMap<string, FileCipher> = new Map(rows.map((row) => [row.name, row]))
