@@ -7,6 +7,7 @@ import { builtinModules } from 'node:module'
 import {
   type Import,
   importsOf,
+  isTestFile,
   type Package,
   type Problem,
   packagesOf,
@@ -44,7 +45,10 @@ export const table: Readonly<Record<string, Row>> = {
   transport: { may: base },
   userauth: { may: ['wire', 'keys'] },
   connection: { may: ['wire'] },
-  session: { may: [...base, ...protocols], node: ['node:stream', 'node:net', 'node:diagnostics_channel'] },
+  session: {
+    may: [...base, ...protocols],
+    node: ['node:stream', 'node:net', 'node:events', 'node:diagnostics_channel'],
+  },
   sftp: {
     may: ['wire'],
     node: ['node:fs', 'node:fs/promises', 'node:stream', 'node:path'],
@@ -60,7 +64,7 @@ export const table: Readonly<Record<string, Row>> = {
   },
   server: {
     may: [...base, ...protocols, 'session', 'sftp'],
-    node: ['node:net', 'node:child_process', 'node:fs', 'node:os', 'node:path', 'node:stream'],
+    node: ['node:net', 'node:events', 'node:child_process', 'node:fs', 'node:os', 'node:path', 'node:stream'],
   },
   'http-agent': { may: ['client'], node: true },
   'ssh2-compat': {
@@ -161,6 +165,7 @@ function relativeProblem(row: Row, file: Source, specifier: string, typeOnly: bo
   const target = resolveInside(file, specifier)
   if (target.startsWith('..')) return `imports ${specifier}, which lies outside of its package's src`
   if (!/\.[cm]?ts$/.test(specifier)) return `imports ${specifier} without the ending .ts`
+  if (!file.isTest && isTestFile(target)) return `imports ${target}, which only tests have`
   if (!typeOnly && !file.isTest && isNodeFile(row, target) && !mayUseNode(row, file))
     return `imports the Node file ${target} in a file that also runs without Node`
   if (row.apart !== undefined) {
@@ -178,7 +183,7 @@ function relativeProblem(row: Row, file: Source, specifier: string, typeOnly: bo
 function nodeProblem(unit: Package, row: Row, file: Source, specifier: string): string | undefined {
   if (row.node === true) return undefined
   if (row.node === undefined) return `imports ${specifier}; ${unit.name} runs anywhere and has no Node files`
-  if (!isNodeFile(row, file.path))
+  if (!file.isTest && !isNodeFile(row, file.path))
     return `imports ${specifier}; in ${unit.name} only ${nodeFilesText(row)} may`
   return row.node.includes(specifier)
     ? undefined

@@ -77,7 +77,7 @@ function contentProblems({ unit, files }: Packed): Problem[] {
   for (const wanted of ['LICENSE', 'README.md'])
     if (!files.includes(wanted)) problems.push({ where, what: `${wanted} is not published` })
   for (const file of files)
-    if (/\.test\.|fixtures\/|tsconfig|tsup\.config/.test(file))
+    if (/\.test(-kit)?\.|\/testing\/|fixtures\/|tsconfig|tsup\.config/.test(file))
       problems.push({ where, what: `${file} must not be published` })
   for (const target of targetsOf(unit.manifest.exports).concat(targetsOf(unit.manifest.imports)))
     if (!files.includes(target.replace(/^\.\//, '')))

@@ -19,7 +19,8 @@ import {
 /** Which files of a package are pure; what they import from beside them must be pure too. */
 const pure: Readonly<Record<string, RegExp>> = {
   wire: /./,
-  crypto: /^(?!backend(\.node|\.noble)?\.ts$)/,
+  /** Less the backends: their interface, both of them, and the RSA of one that has to wait. */
+  crypto: /^(?!backend(\.node|\.noble)?\.ts$|rsa-webcrypto\.ts$)/,
   transport: /./,
   userauth: /./,
   connection: /./,

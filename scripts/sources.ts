@@ -34,6 +34,7 @@ export interface Source {
   /** Path from the root of the tree, with `/`, for messages. */
   readonly shown: string
   readonly text: string
+  /** A test or what only tests use: `*.test.ts`, `*.test-kit.ts`, `testing/`. None of it is published. */
   readonly isTest: boolean
 }
 
@@ -91,6 +92,11 @@ export function resolveInside(from: Source, specifier: string): string {
   return posix.normalize(posix.join(posix.dirname(from.path), specifier))
 }
 
+/** Whether a path inside `src` is a test or what only tests use. */
+export function isTestFile(path: string): boolean {
+  return /\.test(-kit)?\.ts$|^testing\//.test(path)
+}
+
 export function parse(source: Source): ts.SourceFile {
   return ts.createSourceFile(source.path, source.text, ts.ScriptTarget.Latest, true)
 }
@@ -123,7 +129,7 @@ function sourcesOf(at: string, src: string): Source[] {
         path: path.split(sep).join('/'),
         shown: relative(at, full).split(sep).join('/'),
         text: readFileSync(full, 'utf8'),
-        isTest: /\.test\.ts$/.test(path),
+        isTest: isTestFile(path.split(sep).join('/')),
       }
     })
 }

@@ -119,7 +119,7 @@ describe('check-arrows refuses', () => {
       'another module of Node in a Node file',
       'session/src/planted.node.ts',
       `import 'node:fs'`,
-      'imports node:fs; the Node files of session may import node:stream, node:net, node:diagnostics_channel',
+      'imports node:fs; the Node files of session may import node:stream, node:net, node:events, node:diagnostics_channel',
     ],
     [
       'Node without its prefix',
@@ -156,6 +156,18 @@ describe('check-arrows refuses', () => {
       'sftp/src/server/planted.ts',
       `import '../client/client.ts'`,
       'server/ imports client/client.ts; server and client share only what lies beside them',
+    ],
+    [
+      'a test kit outside of tests',
+      'wire/src/planted.ts',
+      `import './planted.test-kit.ts'`,
+      'imports planted.test-kit.ts, which only tests have',
+    ],
+    [
+      'another module of Node in a test',
+      'crypto/src/planted.test.ts',
+      `import 'node:fs'`,
+      'imports node:fs; the Node files of crypto may import node:crypto, node:zlib',
     ],
     [
       'an upward import in a test',
@@ -205,6 +217,7 @@ describe('check-arrows refuses', () => {
       'crypto/src/planted.test.ts',
       `import 'vitest'\nimport 'fast-check'\nimport '@hawser/testing/rng'\n`,
     )
+    plant('crypto/src/planted.test-kit.ts', `import 'vitest'\nimport 'node:crypto'\n`)
     plant('client/src/node/planted.ts', `import 'node:net'\nimport '../planted.ts'\n`)
     expect(said(checkArrows)).toEqual([])
   })
