@@ -327,6 +327,11 @@ describe.each(backends)('$name', (backend) => {
     }
     for (const part of ['n', 'e', 'd', 'p', 'q', 'iqmp'] as const)
       expect(() => backend.signer({ ...rsa2048, [part]: change(rsa2048[part]) }), part).toThrow(RangeError)
+    // A private exponent that is right modulo one of p - 1 and q - 1 only.
+    for (const part of ['p', 'q'] as const) {
+      const d = bigintToBytes(bytesToBigint(rsa2048.d) + bytesToBigint(rsa2048[part]) - 1n)
+      expect(() => backend.signer({ ...rsa2048, d: d.subarray(-256) }), part).toThrow(RangeError)
+    }
     expect(() => backend.signer({ ...rsa2048, p: Uint8Array.of(1), q: rsa2048.n })).toThrow(RangeError)
     expect(() => backend.signer({ ...rsa2048, p: new Uint8Array(0), q: new Uint8Array(0) })).toThrow(
       RangeError,
@@ -399,6 +404,13 @@ describe('noble without WebCrypto', () => {
     vi.stubGlobal('crypto', undefined)
     expect(() => noble.random(1)).toThrow(/getRandomValues/)
   })
+})
+
+test('a signature by BigInt that came out wrong is not given away', () => {
+  const key = rsaPrivate(rsa2048)
+  const encoded = pkcs1Encode('sha256', node.hash('sha256', utf8Encode('data')), 256)
+  expect(() => rsaSign({ ...key, dq: key.dq + 2n }, encoded, node.random)).toThrow(/came out wrong/)
+  expect(rsaSign(key, encoded, node.random)).toHaveLength(256)
 })
 
 test('both sign with md5 by rsa, which WebCrypto does not know', async () => {

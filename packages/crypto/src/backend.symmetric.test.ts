@@ -167,6 +167,10 @@ describe.each([node, noble])('$name', (backend) => {
     for (const size of [0, 4, 8, 12, 15])
       expect(aead.open(nonce, new Uint8Array(0), ciphertext, tag.slice(0, size))).toBeUndefined()
     expect(aead.open(nonce, new Uint8Array(0), ciphertext, concat(tag, Uint8Array.of(0)))).toBeUndefined()
+    // Nor may the border between data and tag be moved.
+    expect(
+      aead.open(nonce, new Uint8Array(0), concat(ciphertext, tag.slice(0, 8)), tag.slice(8)),
+    ).toBeUndefined()
   })
 
   // NIST SP 800-38A appendix F.5 and F.2.
