@@ -1,0 +1,344 @@
+import { concat, latin1Encode, utf8Encode, Writer } from '@hawser/wire'
+import { describe, expect, test } from 'vitest'
+import { decodeBlock, encodeBlock, findBlocks } from './armour.ts'
+import { KeyError } from './errors.ts'
+import { fingerprint } from './fingerprint.ts'
+import { formatPublicKey } from './format.ts'
+import { readLine } from './formats/openssh-line.ts'
+import { type ParseOptions, parsePrivateKey, parsePublicKey } from './parse.ts'
+import { files, lines, passphrase } from './testing/fixtures.ts'
+import { codeOf, providers, seeded } from './testing/kit.ts'
+
+const keyErrorOf = (run: () => unknown): KeyError => {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof KeyError) return error
+    throw error
+  }
+  throw new Error('it did not throw')
+}
+
+const readable: readonly (readonly [name: keyof typeof files, line: string | undefined, comment: string])[] =
+  [
+    ['ed25519', lines.ed25519, 'ed25519 test'],
+    ['ed25519Encrypted', lines.ed25519, 'ed25519 test'],
+    ['ed25519Gcm', lines.ed25519, 'ed25519 test'],
+    ['ed25519Pkcs8', undefined, ''],
+    ['p256', lines.p256, 'p256 test'],
+    ['p256Sec1', lines.p256, ''],
+    ['p256Pkcs8', lines.p256, ''],
+    ['rsa', lines.rsa, 'rsa test'],
+    ['rsaPkcs1', lines.rsa, ''],
+    ['rsa1024', lines.rsa1024, 'weak'],
+  ]
+
+describe.each(providers)('parsePrivateKey over %s', (_name, crypto) => {
+  test.each(readable)('reads %s', (name, line, comment) => {
+    const key = parsePrivateKey(files[name], { passphrase, crypto })
+    expect(key.comment).toBe(comment)
+    if (line !== undefined) expect(key.publicKey.blob).toEqual(readLine(line).blob)
+    else expect(key.publicKey.blob).toEqual(parsePublicKey(files.ed25519Spki).blob)
+  })
+
+  test('a wrong passphrase is told from a missing one, and from a limit on the key derivation', () => {
+    for (const name of ['ed25519Encrypted', 'ed25519Gcm'] as const) {
+      const cipher = name === 'ed25519Gcm' ? 'aes128-gcm@openssh.com' : 'aes256-ctr'
+      const facts = { format: 'OpenSSH private key', cipher, kdf: 'bcrypt' }
+      const error = (o: ParseOptions): KeyError =>
+        keyErrorOf(() => parsePrivateKey(files[name], { ...o, crypto }))
+      expect(error({})).toMatchObject({ code: 'SSH_KEY_PASSPHRASE_NEEDED', ...facts })
+      expect(error({ passphrase: '' })).toMatchObject({ code: 'SSH_KEY_PASSPHRASE_NEEDED', ...facts })
+      expect(error({ passphrase: 'open' })).toMatchObject({ code: 'SSH_KEY_PASSPHRASE_WRONG', ...facts })
+      expect(error({ passphrase, maxKdfRounds: 0 })).toMatchObject({ code: 'SSH_KEY_KDF_LIMIT', ...facts })
+    }
+  })
+})
+
+describe('parsePrivateKey', () => {
+  test('takes bytes, a byte order mark, other line ends, text around the key, and passphrases as bytes', () => {
+    const expected = fingerprint(readLine(lines.ed25519))
+    const read = (data: string | Uint8Array, o: ParseOptions = {}): string =>
+      fingerprint(parsePrivateKey(data, o).publicKey)
+    expect(read(utf8Encode(files.ed25519))).toBe(expected)
+    expect(read(`\ufeff${files.ed25519}`)).toBe(expected)
+    expect(read(concat(Uint8Array.of(0xef, 0xbb, 0xbf), utf8Encode(files.ed25519)))).toBe(expected)
+    expect(read(files.ed25519.replaceAll('\n', '\r\n'))).toBe(expected)
+    expect(read(`Bag Attributes\n    friendlyName: x\n${files.ed25519}\nmore`)).toBe(expected)
+    expect(read(files.ed25519Encrypted, { passphrase: utf8Encode(passphrase) })).toBe(expected)
+    const parameters = '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n'
+    expect(read(parameters + files.p256Sec1)).toBe(fingerprint(readLine(lines.p256)))
+  })
+
+  test.each<[string, string | Uint8Array, string, RegExp]>([
+    ['nothing', '', 'SSH_KEY_FORMAT', /this is empty/],
+    ['text', 'hello', 'SSH_KEY_FORMAT', /not a key in any format that is known/],
+    ['a public key', lines.ed25519, 'SSH_KEY_FORMAT', /public key, where a private one is needed/],
+    ['a public PEM', files.ed25519Spki, 'SSH_KEY_FORMAT', /public key, where a private one is needed/],
+    ['old PEM encryption', files.rsaEncryptedPem, 'SSH_KEY_UNSUPPORTED', /aes-128-cbc.*ssh-keygen -p/],
+    ['encrypted PKCS#8', files.p256EncryptedPkcs8, 'SSH_KEY_UNSUPPORTED', /encrypted PKCS#8.*ssh-keygen -p/],
+    ['DSA', files.dsa, 'SSH_KEY_UNSUPPORTED', /ssh-dss.*DSA is broken/],
+    ['PPK', files.ppk, 'SSH_KEY_UNSUPPORTED', /PuTTY.*puttygen <file> -O private-openssh/],
+    [
+      'X.509',
+      '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
+      'SSH_KEY_UNSUPPORTED',
+      /X\.509/,
+    ],
+    ['a block nobody knows', '-----BEGIN X-----\nAAAA\n-----END X-----', 'SSH_KEY_FORMAT', /block "X"/],
+    ['JWK', '{"kty":"OKP"}', 'SSH_KEY_UNSUPPORTED', /JSON Web Key/],
+    ['DER', Uint8Array.of(0x30, 0x2e, 2, 1, 0), 'SSH_KEY_UNSUPPORTED', /DER/],
+    ['UTF-16', Uint8Array.of(0xff, 0xfe, 0x2d, 0), 'SSH_KEY_FORMAT', /UTF-16/],
+    ['SSH 1', 'SSH PRIVATE KEY FILE FORMAT 1.1\n', 'SSH_KEY_UNSUPPORTED', /SSH 1/],
+    ['too much', 'x'.repeat(1_048_577), 'SSH_KEY_FORMAT', /limit is 1048576/],
+    [
+      'a file cut off',
+      files.ed25519.slice(0, 200),
+      'SSH_KEY_FORMAT',
+      /no line "-----END OPENSSH PRIVATE KEY-----"/,
+    ],
+    ['\\n for line ends', files.ed25519.replaceAll('\n', '\\n'), 'SSH_KEY_FORMAT', /a backslash and an n/],
+    ['a strange character', files.ed25519.replace('b3', 'b*'), 'SSH_KEY_FORMAT', /not base64/],
+  ])('says what %s is', (_name, data, code, message) => {
+    const error = keyErrorOf(() => parsePrivateKey(data, { passphrase }))
+    expect(error.code).toBe(code)
+    expect(error.message).toMatch(message)
+  })
+
+  test('names the cipher and key derivation of a PPK file', () => {
+    const encrypted = files.ppk.replace(
+      'Encryption: none',
+      'Encryption: aes256-cbc\r\nKey-Derivation: Argon2id',
+    )
+    expect(keyErrorOf(() => parsePrivateKey(encrypted))).toMatchObject({
+      format: 'PuTTY private key',
+      cipher: 'aes256-cbc',
+      kdf: 'Argon2id',
+    })
+  })
+
+  test('wrong types of argument are the caller’s fault', () => {
+    expect(() => parsePrivateKey(5 as unknown as string)).toThrow(/string or a Uint8Array/)
+  })
+})
+
+describe('openssh-key-v1', () => {
+  const plain = decodeBlock(findBlocks(files.ed25519)[0] as never)
+  const file = (bytes: Uint8Array): string => encodeBlock('OPENSSH PRIVATE KEY', bytes, 70)
+  const changed = (at: number, ...values: readonly number[]): string => {
+    const bytes = plain.slice()
+    bytes.set(values, at < 0 ? bytes.length + at : at)
+    return file(bytes)
+  }
+  const privateAt = plain.length - 144
+
+  test.each<[string, string, string, RegExp]>([
+    ['another magic', changed(0, 0x78), 'SSH_KEY_FORMAT', /openssh-key-v1/],
+    ['two keys', changed(38, 2), 'SSH_KEY_UNSUPPORTED', /2 keys/],
+    ['check numbers that differ', changed(privateAt, 1, 2, 3, 4), 'SSH_KEY_FORMAT', /check numbers/],
+    ['wrong padding', changed(-1, 0), 'SSH_KEY_FORMAT', /padding/],
+    ['another public half outside', changed(62, 1, 2, 3), 'SSH_KEY_INVALID', /public half/],
+    ['another public half inside', changed(privateAt + 27, 1, 2, 3), 'SSH_KEY_INVALID', /copies/],
+    ['a tag', file(concat(plain, new Uint8Array(16))), 'SSH_KEY_FORMAT', /tag/],
+  ])('refuses %s', (_name, text, code, message) => {
+    const error = keyErrorOf(() => parsePrivateKey(text))
+    expect(error.message).toMatch(message)
+    expect(error).toMatchObject({ code, format: 'OpenSSH private key' })
+  })
+
+  test('halves that belong to different keys are refused', () => {
+    // Both copies of the public key and the outer one agree with each other, and not with the seed.
+    const bytes = plain.slice()
+    for (const at of [62, privateAt + 27, privateAt + 27 + 32 + 4 + 32])
+      bytes.set(new Uint8Array(32).fill(3), at)
+    expect(codeOf(() => parsePrivateKey(file(bytes)))).toBe('SSH_KEY_INVALID')
+  })
+
+  const header = (cipher: string, kdf: string, options: Uint8Array, length: number): string =>
+    file(
+      new Writer()
+        .bytes(latin1Encode('openssh-key-v1\0'))
+        .string(cipher)
+        .string(kdf)
+        .string(options)
+        .uint32(1)
+        .string(readLine(lines.ed25519).blob)
+        .string(new Uint8Array(length))
+        .finish(),
+    )
+  const bcrypt = (salt: number, rounds: number): Uint8Array =>
+    new Writer().string(new Uint8Array(salt)).uint32(rounds).finish()
+
+  test.each<[string, string, string, string | undefined]>([
+    [
+      'an unknown cipher',
+      header('twofish-cbc', 'bcrypt', bcrypt(16, 1), 160),
+      'SSH_KEY_UNSUPPORTED',
+      'twofish-cbc',
+    ],
+    [
+      'an unknown key derivation',
+      header('aes256-ctr', 'scrypt', bcrypt(16, 1), 160),
+      'SSH_KEY_UNSUPPORTED',
+      'aes256-ctr',
+    ],
+    [
+      'a key derivation without a cipher',
+      header('none', 'bcrypt', bcrypt(16, 1), 160),
+      'SSH_KEY_FORMAT',
+      'none',
+    ],
+    ['no salt', header('aes256-ctr', 'bcrypt', bcrypt(0, 1), 160), 'SSH_KEY_FORMAT', 'aes256-ctr'],
+    ['no rounds', header('aes256-ctr', 'bcrypt', bcrypt(16, 0), 160), 'SSH_KEY_FORMAT', 'aes256-ctr'],
+    [
+      '2^32 - 1 rounds',
+      header('aes256-ctr', 'bcrypt', bcrypt(16, 0xffffffff), 160),
+      'SSH_KEY_KDF_LIMIT',
+      'aes256-ctr',
+    ],
+    ['1025 rounds', header('aes256-ctr', 'bcrypt', bcrypt(16, 1025), 160), 'SSH_KEY_KDF_LIMIT', 'aes256-ctr'],
+    ['half a block', header('aes256-cbc', 'bcrypt', bcrypt(16, 1), 152), 'SSH_KEY_FORMAT', 'aes256-cbc'],
+    [
+      'no tag',
+      header('aes256-gcm@openssh.com', 'bcrypt', bcrypt(16, 1), 160),
+      'SSH_KEY_FORMAT',
+      'aes256-gcm@openssh.com',
+    ],
+    [
+      'an empty private part',
+      header('aes256-ctr', 'bcrypt', bcrypt(16, 1), 0),
+      'SSH_KEY_PASSPHRASE_WRONG',
+      'aes256-ctr',
+    ],
+    [
+      'options that go on',
+      header('aes256-ctr', 'bcrypt', concat(bcrypt(16, 1), bcrypt(1, 1)), 160),
+      'SSH_KEY_FORMAT',
+      undefined,
+    ],
+  ])('refuses %s', (_name, text, code, cipher) => {
+    expect(keyErrorOf(() => parsePrivateKey(text, { passphrase }))).toMatchObject({ code, cipher })
+  })
+})
+
+describe('parsePublicKey', () => {
+  test('reads lines, with and without a comment', () => {
+    expect(parsePublicKey(lines.ed25519)).toMatchObject({ type: 'ssh-ed25519', comment: 'ed25519 test' })
+    expect(parsePublicKey(`# mine\r\n\r\n  ${lines.rsa}\r\n`).comment).toBe('rsa test')
+    expect(parsePublicKey(lines.p256.split(' ').slice(0, 2).join('\t')).comment).toBeUndefined()
+    expect(parsePublicKey(lines.dsa).type).toBe('ssh-dss')
+  })
+
+  test('reads blobs', () => {
+    const { blob } = readLine(lines.rsa)
+    expect(parsePublicKey(blob)).toEqual({ type: 'ssh-rsa', blob })
+  })
+
+  test('reads SPKI and PKCS#1, and the public half of private files', () => {
+    const spki = formatPublicKey(readLine(lines.rsa), { format: 'pem' })
+    expect(parsePublicKey(spki).blob).toEqual(readLine(lines.rsa).blob)
+    expect(parsePublicKey(files.p256Sec1).blob).toEqual(readLine(lines.p256).blob)
+    expect(parsePublicKey(files.ed25519)).toEqual(readLine(lines.ed25519))
+    // Its comment is encrypted.
+    expect(parsePublicKey(files.ed25519Encrypted)).toEqual({
+      type: 'ssh-ed25519',
+      blob: readLine(lines.ed25519).blob,
+    })
+    expect(codeOf(() => parsePublicKey(files.rsaEncryptedPem))).toBe('SSH_KEY_UNSUPPORTED')
+  })
+
+  test('reads RFC 4716 with headers, long ones too', () => {
+    const base64 = lines.ed25519.split(' ')[1] as string
+    const text = `---- BEGIN SSH2 PUBLIC KEY ----\nSubject: me\nComment: "a long \\\ncomment"\nx-other: 1\n${base64.slice(0, 40)}\n${base64.slice(40)}\n---- END SSH2 PUBLIC KEY ----\n`
+    expect(parsePublicKey(text)).toEqual({ ...readLine(lines.ed25519), comment: 'a long comment' })
+    expect(parsePublicKey(text.replaceAll('\n', '\r\n')).comment).toBe('a long comment')
+    expect(codeOf(() => parsePublicKey(text.slice(0, 80)))).toBe('SSH_KEY_FORMAT')
+    expect(codeOf(() => parsePublicKey(text.replace(base64.slice(40), '*')))).toBe('SSH_KEY_FORMAT')
+  })
+
+  test.each<[string, string | Uint8Array, string, RegExp]>([
+    ['nothing', '', 'SSH_KEY_FORMAT', /empty/],
+    [
+      'a certificate',
+      lines.certificate,
+      'SSH_KEY_UNSUPPORTED',
+      /certificate \(ssh-ed25519-cert-v01@openssh\.com\)/,
+    ],
+    ['two keys', `${lines.rsa}\n${lines.p256}`, 'SSH_KEY_FORMAT', /2 lines.*parseAuthorizedKeys/],
+    ['another type than in the blob', lines.rsa.replace('ssh-rsa', 'ssh-dss'), 'SSH_KEY_FORMAT', /not a key/],
+    ['PPK', files.ppk, 'SSH_KEY_UNSUPPORTED', /PuTTY/],
+    ['a blob cut off', readLine(lines.rsa).blob.subarray(0, 100), 'SSH_KEY_FORMAT', /left/],
+    ['encrypted PKCS#8', files.p256EncryptedPkcs8, 'SSH_KEY_UNSUPPORTED', /encrypted PKCS#8/],
+  ])('says what %s is', (_name, data, code, message) => {
+    const error = keyErrorOf(() => parsePublicKey(data))
+    expect(error.code).toBe(code)
+    expect(error.message).toMatch(message)
+  })
+})
+
+describe('garbage', () => {
+  const inputs = [...Object.values(files), ...Object.values(lines)]
+  /** Only keys and KeyErrors come out; how many keys. */
+  const tryAll = (data: string | Uint8Array): number => {
+    let keys = 0
+    for (const parse of [parsePrivateKey, parsePublicKey])
+      if (codeOf(() => parse(data, { passphrase: 'x', maxKdfRounds: 0 })) === undefined) keys++
+    return keys
+  }
+
+  test('every prefix of every file gives a key or a KeyError', () => {
+    // RSA and PEM files are long and alike inside: try fewer places there.
+    for (const text of inputs)
+      for (let length = 0; length < text.length - 1; length += text.length > 500 ? 13 : 1)
+        tryAll(text.slice(0, length))
+  })
+
+  test('the binary of every private file, cut at any byte, gives a KeyError', () => {
+    for (const [name, text] of Object.entries(files)) {
+      const block = findBlocks(text)[0]
+      if (block === undefined || name.endsWith('Spki')) continue
+      const bytes = decodeBlock(block)
+      for (let length = 0; length < bytes.length; length += bytes.length > 400 ? 5 : 1) {
+        const cut = encodeBlock(block.label, bytes.subarray(0, length))
+        expect(codeOf(() => parsePrivateKey(cut, { passphrase: 'x', maxKdfRounds: 0 }))).toBeDefined()
+      }
+    }
+  })
+
+  test('changed bytes give a key or a KeyError, seed 1', () => {
+    const random = seeded(1)
+    let keys = 0
+    for (let round = 0; round < 3000; round++) {
+      const text = inputs[random(inputs.length)] as string
+      const block = findBlocks(text)[0]
+      const isText = block === undefined || random(4) === 0
+      const bytes = isText ? utf8Encode(text) : decodeBlock(block)
+      for (let count = 1 + random(3); count > 0; count--) {
+        const at = random(4) === 0 ? random(Math.min(64, bytes.length)) : random(bytes.length)
+        bytes[at] = random(3) === 0 ? (bytes[at] as number) ^ (1 << random(8)) : random(256)
+      }
+      keys += tryAll(isText ? bytes : encodeBlock(block.label, bytes))
+    }
+    // Some changes are harmless (comments); most are not.
+    expect(keys).toBeGreaterThan(10)
+    expect(keys).toBeLessThan(3000)
+  })
+
+  test('random bytes and texts that begin well give a KeyError, seed 2', () => {
+    const random = seeded(2)
+    const starts = [
+      '',
+      'ssh-ed25519 ',
+      '-----BEGIN ',
+      '-----BEGIN PRIVATE KEY-----\n',
+      '---- BEGIN SSH2 PUBLIC KEY ----\n',
+      '\0\0\0\x07ssh-rsa',
+    ]
+    for (let round = 0; round < 3000; round++) {
+      const noise = Uint8Array.from({ length: random(200) }, () =>
+        random(2) === 0 ? random(256) : 32 + random(95),
+      )
+      expect(tryAll(concat(latin1Encode(starts[random(starts.length)] as string), noise))).toBe(0)
+    }
+  })
+})
