@@ -113,9 +113,9 @@ export class UserauthClient {
     this.#trace = options.trace
   }
 
-  /** Stores a payload (numbers 50 to 79). Never throws. */
+  /** Stores a payload (numbers 50 to 79). Never throws. After success one is kept, for `poll` to complain about. */
   receive(payload: Uint8Array): void {
-    this.#inbox.push(payload)
+    if (this.#state.at !== 'done' || this.#inbox.length === 0) this.#inbox.push(payload)
   }
 
   /** The next event. Throws ProtocolError when the server broke the protocol, and the same again from then on. */
