@@ -70,7 +70,7 @@ export class Mux {
   #lastRequest = 0
   #pendingRequests = 0
   #refusals = 0
-  #dead: unknown
+  #dead: Error | undefined
 
   constructor(options: MuxOptions = {}) {
     this.#limits = checkedLimits(options)
@@ -99,7 +99,7 @@ export class Mux {
     try {
       return this.#next()
     } catch (error) {
-      this.#dead = error
+      this.#dead = error as Error
       throw error
     }
   }

@@ -14,7 +14,7 @@ export interface OutputWatch {
 
 export class Output {
   readonly #watch: OutputWatch
-  readonly #control = new Fifo<LaneMessage>()
+  readonly #control = new Fifo<LaneMessage & { readonly closes?: ChannelEntry }>()
   readonly #adjusting = new Fifo<ChannelEntry>()
   readonly #active = new Fifo<ChannelEntry>()
   #queued = 0
@@ -33,9 +33,15 @@ export class Output {
     this.#control.push({ head, tag })
   }
 
-  /** A message that must not overtake the channel's data. */
+  /**
+   * A message that must not overtake the channel's data. A CLOSE leaves as soon as it can: an open that is asked for afterwards
+   * must not come first, or a peer that bounds the channels (OpenSSH's MaxSessions) counts one too many.
+   */
   pushOn(entry: ChannelEntry, head: Uint8Array, tag: Tag = 'none'): void {
-    if (entry.lane.empty && tag !== 'close') return this.push(head, tag)
+    if (entry.lane.empty) {
+      this.#control.push(tag === 'close' ? { head, tag, closes: entry } : { head, tag })
+      return
+    }
     entry.lane.pushMessage({ head, tag })
     this.#activate(entry)
   }
@@ -56,7 +62,7 @@ export class Output {
   take(): Payload | undefined {
     const message = this.#control.shift()
     if (message !== undefined) {
-      this.#watch.taken(message.tag, undefined)
+      this.#watch.taken(message.tag, message.closes)
       return { head: message.head }
     }
     for (let entry = this.#adjusting.shift(); entry !== undefined; entry = this.#adjusting.shift()) {

@@ -103,7 +103,7 @@ export class UserauthClient {
   #methods: readonly string[] | undefined
   #banners = 0
   #rounds = 0
-  #dead: unknown
+  #dead: Error | undefined
 
   constructor(options: UserauthClientOptions) {
     this.#user = options.user
@@ -130,7 +130,7 @@ export class UserauthClient {
         this.#dispatch(payload)
       }
     } catch (error) {
-      this.#dead = error
+      this.#dead = error as Error
       throw error
     }
   }

@@ -92,7 +92,7 @@ export class UserauthServer {
   #overflow = false
   /** Thrown by poll once the events before it are handed out. */
   #exceeded: TooManyAttemptsError | undefined
-  #dead: unknown
+  #dead: Error | undefined
 
   constructor(options: UserauthServerOptions) {
     this.#options = options
@@ -130,7 +130,7 @@ export class UserauthServer {
         this.#dispatch(payload)
       }
     } catch (error) {
-      this.#dead = error
+      this.#dead = error as Error
       throw error
     }
   }
