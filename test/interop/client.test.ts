@@ -235,7 +235,7 @@ describePeers(['sshd'], 'client against sshd', () => {
   })
 })
 
-describePeers(['sshd'], 'client against an sshd that renews keys by itself', () => {
+describePeers(['sshd'], 'client against an sshd that is set up otherwise', () => {
   test('RekeyLimit 1M: 16 MiB each way arrive', async () => {
     await using sshd = await startSshd({
       authorizedKeys: [publicLine(userKey.publicKey)],

@@ -480,3 +480,20 @@ test('trace: every message by its name, in and out', () => {
     { layer: 'connection', type: 'message', direction: 'out', name: 'channelData', number: 94, size: 12 },
   ])
 })
+
+describe('order between channels', () => {
+  test.each(['ours', 'the answer to theirs'])(
+    'a CLOSE, %s, leaves before an open that is asked for after it',
+    (whose) => {
+      const { mux, channel } = muxWithChannel()
+      payloads(mux)
+      if (whose === 'ours') mux.close(channel)
+      else feed(mux, messages.channelClose.encode({ recipientChannel: 0 }))
+      mux.open('session')
+      expect(payloads(mux).map((payload) => payload[0])).toEqual([
+        messages.channelClose.number,
+        messages.channelOpen.number,
+      ])
+    },
+  )
+})

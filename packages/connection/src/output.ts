@@ -35,7 +35,7 @@ export class Output {
 
   /**
    * A message that must not overtake the channel's data. A CLOSE leaves as soon as it can: an open that is asked for afterwards
-   * must not come first, or a peer that bounds the channels (OpenSSH's MaxSessions) counts one too many.
+   * must not come first, or a peer that bounds its channels counts one too many.
    */
   pushOn(entry: ChannelEntry, head: Uint8Array, tag: Tag = 'none'): void {
     if (entry.lane.empty) {

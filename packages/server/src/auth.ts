@@ -9,7 +9,7 @@ import { untilNextStep } from './limits.ts'
 /**
  * The answer to an attempt. Only a plain `true` lets in. `{ next }` is a partial success (RFC 4252 §5.1): this was right,
  * and one of the methods in `next` must follow. `{ methods }` refuses, and names what may be tried in place of the defaults.
- * `{ change }` asks the client for a new password, with these words; it comes as another attempt that has `newPassword`.
+ * `{ change }` asks the client for a new password, with these words; the handler is called again with it as `newPassword`.
  */
 export type AuthDecision =
   | boolean
@@ -115,8 +115,14 @@ export function answerAttempt(
     } else if (typeof decision !== 'object' || decision === null) refuse()
     else if ('next' in decision) exchange.reject({ methods: decision.next, partial: true })
     else if ('methods' in decision) refuse({ methods: decision.methods })
-    else if ('change' in decision && request.method === 'password') exchange.requestChange(decision.change)
+    else if ('change' in decision && request.method === 'password') change(decision.change)
     else refuse()
+  }
+  const change = (words: string): void => {
+    exchange.requestChange(words).then(
+      ({ newPassword }) => consult(newPassword),
+      () => undefined, // the client gave up, which ends this attempt
+    )
   }
   const failed = (error: unknown): void => {
     refuse()
@@ -126,15 +132,23 @@ export function answerAttempt(
         throw error
       })
   }
-  let decision: Awaitable<AuthDecision>
-  try {
-    decision = ask(exchange, handlers, gone.signal)
-  } catch (error) {
-    failed(error)
-    return
+  const consult = (newPassword?: string): void => {
+    let decision: Awaitable<AuthDecision>
+    try {
+      decision = ask(exchange, handlers, gone.signal, newPassword)
+    } catch (error) {
+      failed(error)
+      return
+    }
+    if (isPromiseLike(decision)) decision.then(decide, failed)
+    else decide(decision)
   }
-  if (typeof decision === 'object' && 'then' in decision) decision.then(decide, failed)
-  else decide(decision)
+  consult()
+}
+
+/** Decisions come from applications: they may be anything. */
+function isPromiseLike(decision: Awaitable<AuthDecision>): decision is PromiseLike<AuthDecision> {
+  return typeof (decision as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
 /** Whether `given` is `secret`, in a time that depends on the length of `given` only, which its sender knows anyway. */
@@ -160,21 +174,28 @@ export function passwordsOf(users: ReadonlyMap<string, string>): (attempt: Passw
 /** Stands in for the password of users that do not exist. */
 const noSecret = 'no user has this password: the user is unknown'
 
-function ask(exchange: AuthExchange, handlers: AuthHandlers, signal: AbortSignal): Awaitable<AuthDecision> {
+function ask(
+  exchange: AuthExchange,
+  handlers: AuthHandlers,
+  signal: AbortSignal,
+  changed: string | undefined,
+): Awaitable<AuthDecision> {
   const { request } = exchange
   const { user, service } = request
   const base = { user, service, signal }
   switch (request.method) {
     case 'none':
       return handlers.none?.(base) ?? false
-    case 'password':
+    case 'password': {
+      const newPassword = changed ?? request.newPassword
       return (
         handlers.password?.({
           ...base,
           password: request.password,
-          ...(request.newPassword === undefined ? {} : { newPassword: request.newPassword }),
+          ...(newPassword === undefined ? {} : { newPassword }),
         }) ?? false
       )
+    }
     case 'publickey':
       return (
         handlers.publickey?.({

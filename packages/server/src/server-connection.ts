@@ -23,7 +23,7 @@ export class ServerConnection {
   readonly #options: CheckedServerOptions
   #user = ''
   #method = ''
-  #sessions = 0
+  readonly #sessions = new Set<SessionChannel>()
   #noMoreSessions = false
 
   constructor(pipe: BytePipe & PipeAddresses, options: CheckedServerOptions) {
@@ -128,16 +128,16 @@ export class ServerConnection {
     const { limits, onSession } = this.#options
     if (onSession === undefined || this.#noMoreSessions)
       return open.reject(ChannelOpenReason.administrativelyProhibited, 'sessions are not served here')
-    if (this.#sessions >= limits.maxSessions)
+    // Those that closed in this very turn have not been taken out yet.
+    const running = [...this.#sessions].filter(({ channel }) => !channel.isClosed).length
+    if (running >= limits.maxSessions)
       return open.reject(
         ChannelOpenReason.resourceShortage,
         `more than ${limits.maxSessions} sessions at once`,
       )
-    this.#sessions++
     const session = new SessionChannel(open.accept(), limits)
-    void session.closed.then(() => {
-      this.#sessions--
-    })
+    this.#sessions.add(session)
+    void session.closed.then(() => this.#sessions.delete(session))
     const listen = (): void => session.listen()
     // A handler that fails serves nobody: the channel is closed, and the failure surfaces as the application's own.
     const failed = (error: unknown): void => {
