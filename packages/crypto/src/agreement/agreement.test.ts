@@ -74,8 +74,8 @@ describe.each(agreements)('$name', (algorithm) => {
   })
 
   test.each(backends)('$name refuses hostile values on both sides', (backend) => {
+    const { finish } = algorithm.initiate(backend, group)
     for (const [what, value] of hostileValues(algorithm, group)) {
-      const { finish } = algorithm.initiate(backend, group)
       expect(() => finish(value), `finish: ${what}`).toThrow(AgreementError)
       expect(() => algorithm.respond(backend, value, group), `respond: ${what}`).toThrow(AgreementError)
     }
@@ -171,6 +171,17 @@ describe('finite fields', () => {
     expect(exponents).toHaveLength(2)
     expect(exponents[0]).toEqual(exponents[1])
     expect((exponents[0]?.[0] as number) >> 7).toBe(1)
+  })
+
+  test('a value that is refused costs no power', () => {
+    const idle: Backend = {
+      ...node,
+      modPow() {
+        throw new Error('a power was computed')
+      },
+    }
+    expect(() => algorithm.respond(idle, Uint8Array.of(1))).toThrow(AgreementError)
+    expect(() => algorithm.respond(idle, Uint8Array.of(2))).toThrow('a power was computed')
   })
 
   test('group exchange needs a group, and one that is long enough', () => {

@@ -50,6 +50,8 @@ function modpAgreement(
     },
     respond(backend, init, given) {
       const group = groupOf(given)
+      // Before a power is computed: a value that must be refused costs next to nothing.
+      checkPeerValue(name, group, init)
       const own = keyPair(backend, group)
       return { reply: own.value, secret: derive(name, backend, group, own.exponent, init) }
     },
@@ -72,14 +74,20 @@ function derive(
   exponent: Uint8Array,
   peer: Uint8Array,
 ): Uint8Array {
-  // RFC 4253 §8: "Values of 'e' or 'f' that are not in the range [1, p-1] MUST NOT be sent or accepted";
-  // 1 and p - 1 are refused too, since they make the secret known (RFC 8268 §4).
-  if (!isWithin(peer, group))
-    throw new AgreementError(`${name}: the peer value of ${bitsOf(peer)} bits is not within 2 to p - 2`)
+  checkPeerValue(name, group, peer)
   const secret = backend.modPow(peer, exponent, group.prime)
   if (!isWithin(secret, group))
     throw new AgreementError(`${name}: the peer value gives a secret that anybody knows`)
   return secret
+}
+
+/**
+ * RFC 4253 §8: "Values of 'e' or 'f' that are not in the range [1, p-1] MUST NOT be sent or accepted";
+ * 1 and p - 1 are refused too, since they make the secret known (RFC 8268 §4).
+ */
+function checkPeerValue(name: string, group: ModpGroup, peer: Uint8Array): void {
+  if (!isWithin(peer, group))
+    throw new AgreementError(`${name}: the peer value of ${bitsOf(peer)} bits is not within 2 to p - 2`)
 }
 
 /** Whether 1 < value < p - 1. The length is looked at before anything is computed. */
