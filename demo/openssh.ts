@@ -1,5 +1,6 @@
 /** The demo against OpenSSH: our client with a throw-away sshd, then ssh with our server. */
 
+import { createHash } from 'node:crypto'
 import { connect } from '@hawser/client'
 import { fingerprint, parsePrivateKey, parsePublicKey } from '@hawser/keys'
 import { findProgram, opensshVersion, runSsh, type Sshd, sharedKeyFile, startSshd } from '@hawser/testing'
@@ -60,7 +61,12 @@ async function ourServer(): Promise<void> {
     const before = performance.now()
     const down = await runSsh({ ...ssh, command: bulk.download, rekeyLimit: '100M', timeoutMs: 120_000 })
     if (down.code !== 0) throw new Error(`ssh ended with ${down.code}: ${down.stderr}`)
-    fact('ssh downloads', `${rate(down.stdout.length, performance.now() - before)}, new keys every 100 MB`)
+    const sum = createHash('sha256').update(down.stdout).digest('hex')
+    if (!down.stderr.includes(sum)) throw new Error(`the checksums differ: ${sum} here, ${down.stderr} there`)
+    fact(
+      'ssh downloads, checksums equal',
+      `${rate(down.stdout.length, performance.now() - before)}, new keys every 100 MB`,
+    )
   } finally {
     await listener.close()
   }
