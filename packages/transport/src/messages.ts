@@ -1,6 +1,6 @@
 /** Messages of the transport layer: RFC 4253 §10, §11, §7.1 and §7.3, RFC 8308 §2.3, OpenSSH's ping. Key exchanges declare theirs in `kex/`. */
 
-import { fields, type Infer, type Message, message, struct } from '@hawser/wire'
+import { fields, type Infer, message, struct } from '@hawser/wire'
 
 /** RFC 4253 §11.1. Some peers leave the language tag out, or even the description. */
 export const disconnect = message('disconnect', 1, {

@@ -1,7 +1,6 @@
 /** The transport machine (RFC 4253): bytes in, events and bytes out; owns the two directions and the key exchange. */
 
 import type { CompressionAlgorithm } from '@hawser/crypto'
-import type { PublicKey } from '@hawser/keys'
 import {
   ByteQueue,
   DisconnectReason,
