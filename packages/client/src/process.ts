@@ -201,9 +201,12 @@ export class Process {
    * only EOF is sent, and nothing while somebody else writes to `stdin`. Rejects when the connection is lost or aborted.
    */
   async text(input?: string | Uint8Array): Promise<ProcessResult> {
-    const reading = Promise.all([readAll(this.stdout), readAll(this.stderr)])
+    if (this.stdout.locked || this.stderr.locked)
+      throw new UsageError('text: somebody else reads stdout or stderr already')
+    if (input !== undefined && this.stdin.locked)
+      throw new UsageError('text(input): somebody else writes to stdin already')
     if (!this.stdin.locked) this.#feed(input)
-    else if (input !== undefined) throw new UsageError('text(input): somebody else writes to stdin already')
+    const reading = Promise.all([readAll(this.stdout), readAll(this.stderr)])
     const [stdout, stderr] = await reading
     const exit = await this.exit
     await this.channel.closed

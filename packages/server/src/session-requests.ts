@@ -57,8 +57,9 @@ export function sessionRequests(channel: Channel, handlers: SessionRequestHandle
     try {
       if (!handle(request, handlers)) request.reject()
     } catch (error) {
-      if (!(error instanceof ProtocolError) || request.answered) throw error
-      request.reject()
+      // Whatever a handler throws is the application's, but the client shall not wait for ever.
+      if (!request.answered) request.reject()
+      if (!(error instanceof ProtocolError)) throw error
     }
   }
 }
