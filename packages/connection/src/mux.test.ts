@@ -258,6 +258,20 @@ describe('credit', () => {
     expect(adjusts).toEqual(Array.from({ length: 8 }, () => 262_144))
   })
 
+  test.each([
+    ['the peer’s EOF', (mux: Mux) => feed(mux, messages.channelEof.encode({ recipientChannel: 0 }))],
+    ['our close', (mux: Mux) => mux.close(0)],
+  ])('is of no use after %s', (_, end) => {
+    for (const consumeFirst of [true, false]) {
+      const mux = muxWithChannel({ mux: { window: 1000, maxPacket: 1024 } })
+      feed(mux, dataMessage(900))
+      if (consumeFirst) mux.consumed(0, 900)
+      end(mux)
+      if (!consumeFirst) mux.consumed(0, 900)
+      expect(payloads(mux).filter(([number]) => number === messages.channelWindowAdjust.number)).toEqual([])
+    }
+  })
+
   test('of several batches goes back in one message when the output was not taken', () => {
     const mux = muxWithChannel({ mux: { window: 131_072 } })
     feed(mux, dataMessage(32_768), dataMessage(32_768), dataMessage(32_768), dataMessage(32_768))

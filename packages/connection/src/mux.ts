@@ -245,7 +245,6 @@ export class Mux {
         `the answer to "${token.name}" cannot carry data: only a success to a global request can`,
       )
     token.settle(ok, data)
-    if (line.abandoned) return
     for (let answer = line.next(); answer !== undefined; answer = line.next()) {
       if (line.channel === undefined)
         this.#output.push(
@@ -524,8 +523,7 @@ export class Mux {
   }
 
   #creditBack(entry: ChannelEntry): void {
-    // After EOF the peer sends no data, after our CLOSE we take none: credit would be of no use.
-    if (entry.state === 'open' && entry.receive.due) this.#output.pushAdjust(entry)
+    if (entry.receive.due) this.#output.pushAdjust(entry)
   }
 
   /** Owes `writable` if it can be written to again. */

@@ -67,6 +67,7 @@ export class Output {
     }
     for (let entry = this.#adjusting.shift(); entry !== undefined; entry = this.#adjusting.shift()) {
       entry.adjusting = false
+      // After EOF the peer sends no data, after our CLOSE we take none: credit would be of no use.
       if (entry.state !== 'open') continue
       const bytesToAdd = entry.receive.takeAdjust()
       return { head: channelWindowAdjust.encode({ recipientChannel: entry.remoteId, bytesToAdd }) }

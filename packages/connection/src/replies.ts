@@ -35,7 +35,6 @@ export class ReplyLine {
   /** Undefined for global requests. */
   readonly channel: ChannelEntry | undefined
   readonly #waiting = new Fifo<PendingReply>()
-  #abandoned = false
 
   constructor(owner: object, channel?: ChannelEntry) {
     this.owner = owner
@@ -59,11 +58,6 @@ export class ReplyLine {
   abandon(): number {
     const count = this.#waiting.length
     this.#waiting.clear()
-    this.#abandoned = true
     return count
-  }
-
-  get abandoned(): boolean {
-    return this.#abandoned
   }
 }

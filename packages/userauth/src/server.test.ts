@@ -341,7 +341,7 @@ describe('pipelining', () => {
     feed(server, passwordRequest('a'), passwordRequest('b'), Uint8Array.of(99))
     server.accept()
     expect(types(events(server))).toEqual(['success'])
-    expect(feed(server, passwordRequest('c'), request('none'))).toEqual([])
+    for (let at = 0; at < 100; at++) expect(feed(server, passwordRequest('c'), request('none'))).toEqual([])
     expect(answers(server)).toEqual(['userauthSuccess'])
   })
 
