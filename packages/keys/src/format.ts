@@ -42,7 +42,8 @@ export interface PemFormatOptions {
 export function formatPrivateKey(key: PrivateKey, options: FormatOptions = {}): string {
   const parts = privateParts(key)
   if (options.format === undefined || options.format === 'openssh') return formatOpenSsh(key, options)
-  if ('passphrase' in options && options.passphrase !== undefined)
+  // Not in the type, so that it is an error for TypeScript too: the key would be written without encryption.
+  if ((options as { readonly passphrase?: unknown }).passphrase !== undefined)
     throw new KeyError(
       'SSH_KEY_UNSUPPORTED',
       `the format ${options.format} cannot be encrypted yet; leave the passphrase out, or use the format openssh`,

@@ -1,7 +1,7 @@
 /** AlgorithmIdentifier: the type of key inside PKCS#8 and SPKI (RFC 5280 §4.1.1.2, RFC 5480 §2.1.1, RFC 8410 §3). */
 
 import type { CurveName } from '@hawser/crypto'
-import { DerReader, der } from '../der.ts'
+import { type DerReader, der } from '../der.ts'
 import { KeyError } from '../errors.ts'
 
 export type KeyAlgorithm =

@@ -40,13 +40,14 @@ export function readEcPrivate(bytes: Uint8Array, backend: Backend, known?: Curve
   if (known !== undefined && named !== known)
     throw new KeyError('SSH_KEY_INVALID', `the key names two curves: ${known} and ${named}`)
   const size = curveSize[named]
-  if (digits.length === 0 || digits.length > size)
+  // RFC 5915 §3 wants all bytes of the scalar and no more; old OpenSSL left leading zeros out, PuTTY 0.78 puts one in front.
+  const number = digits.length === size + 1 && digits[0] === 0 ? digits.subarray(1) : digits
+  if (number.length === 0 || number.length > size)
     throw new KeyError(
       'SSH_KEY_INVALID',
       `a private scalar of ${named} has ${size} bytes, not ${digits.length}`,
     )
-  // RFC 5915 §3 wants all bytes; old OpenSSL left leading zeros out.
-  const scalar = padded(digits, size)
+  const scalar = padded(number, size)
   const publicKey = accepting(undefined, () =>
     backend.publicFromPrivate({ type: 'ecdsa', curve: named, scalar }),
   )
