@@ -70,7 +70,9 @@ export function parsePublicKey(data: string | Uint8Array): PublicKey {
   const format = privateByLabel.get(block.label)
   if (format === undefined) throw unsupportedLabel(block.label, 'public')
   try {
-    return readPrivate(format, block, {}, undefined).publicKey
+    const key = readPrivate(format, block, {}, undefined)
+    key.dispose()
+    return key.publicKey
   } catch (error) {
     const encrypted = error instanceof KeyError && error.code === 'SSH_KEY_PASSPHRASE_NEEDED'
     if (encrypted && format.readPublic !== undefined) return format.readPublic(block)
