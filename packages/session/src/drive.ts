@@ -10,6 +10,8 @@ import { asError, type BytePipe } from './pipe.ts'
 export interface Timing {
   /** From the start to authenticated, less the time that people and callbacks take; 0 is no limit. Default 20,000. */
   readonly readyTimeoutMs?: number
+  /** What of it was gone before the session began, on connecting. Default 0. */
+  readonly readySpentMs?: number
   /** Between keepalive requests; 0 (the default) sends none. */
   readonly keepaliveIntervalMs?: number
   /** Unanswered keepalives before the connection counts as lost. Default 3. */
@@ -75,6 +77,7 @@ export class Drive {
     this.#trace = o.trace
     this.#timing = {
       readyTimeoutMs: o.timing.readyTimeoutMs ?? 20_000,
+      readySpentMs: o.timing.readySpentMs ?? 0,
       keepaliveIntervalMs: o.timing.keepaliveIntervalMs ?? 0,
       keepaliveMaxMissed: o.timing.keepaliveMaxMissed ?? 3,
       rekeyAfterMs: o.timing.rekeyAfterMs ?? 3_600_000,
@@ -100,7 +103,7 @@ export class Drive {
     this.#pipe.onData = (bytes) => this.#onData(bytes)
     this.#pipe.onDrain = () => this.#onDrain()
     this.#pipe.onClose = (error) => this.#onClose(error)
-    this.#readyLeft = this.#timing.readyTimeoutMs
+    this.#readyLeft = Math.max(1, this.#timing.readyTimeoutMs - this.#timing.readySpentMs)
     this.#startReadyClock()
     this.flush()
     this.#pipe.resume()

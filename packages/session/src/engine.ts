@@ -1,6 +1,6 @@
 /** One side of a connection, still pure: transport, authentication and channels put together, messages routed by number. */
 
-import { Mux, type MuxEvent, type MuxOptions } from '@hawser/connection'
+import { isConnectionMessage, Mux, type MuxEvent, type MuxOptions } from '@hawser/connection'
 import {
   serviceAccept,
   serviceRequest,
@@ -9,6 +9,7 @@ import {
   type TransportOptions,
 } from '@hawser/transport'
 import {
+  isUserauthMessage,
   UserauthClient,
   type UserauthClientEvent,
   UserauthServer,
@@ -105,7 +106,11 @@ export class Engine {
   }
 
   #pollUpper(): EngineEvent | undefined {
-    if (this.#authenticated) return this.mux.poll()
+    if (this.#authenticated) {
+      // A second SUCCESS, or anything else of a login that is over, is found here.
+      const late = this.#client?.poll()
+      return late === undefined ? this.mux.poll() : { type: 'auth-client', event: late }
+    }
     if (this.#client !== undefined) {
       const event = this.#client.poll()
       if (event === undefined) return undefined
@@ -139,12 +144,12 @@ export class Engine {
     const number = payload[0] as number
     if (number === serviceRequest.number) this.#serviceRequested(payload)
     else if (number === serviceAccept.number) this.#serviceAccepted(payload)
-    else if (number >= 80) this.mux.receive(payload)
+    else if (isConnectionMessage(number)) this.mux.receive(payload)
+    // RFC 4253 §11.4: what nobody knows is answered, and ignored otherwise.
+    else if (!isUserauthMessage(number)) this.transport.unimplemented(seq)
     else if (this.#client !== undefined) this.#client.receive(payload)
     else if (this.#authenticator !== undefined) this.#authenticator.receive(payload)
-    else if (number >= 50)
-      throw new ProtocolError(`message ${number} before the service ${userauthService} was asked for`)
-    else this.transport.unimplemented(seq)
+    else throw new ProtocolError(`message ${number} before the service ${userauthService} was asked for`)
   }
 
   #askForService(): void {

@@ -458,3 +458,19 @@ describe('a line that is cut', () => {
     }
   })
 })
+
+describe('messages out of turn', () => {
+  test('an unknown message number is answered and ignored; a second SUCCESS is an error', async () => {
+    const pair = await sessionPair()
+    await Promise.all([pair.client.ready, pair.server.ready])
+    const { transport } = pair.server.drive.engine
+    transport.send(Uint8Array.of(120, 1, 2, 3))
+    pair.server.drive.kick()
+    await pair.client.rekey()
+    expect(pair.client.error).toBeUndefined()
+    transport.send(Uint8Array.of(52))
+    pair.server.drive.kick()
+    await pair.client.closed
+    expect(pair.client.error).toMatchObject({ code: 'SSH_PROTOCOL_ERROR' })
+  })
+})

@@ -73,6 +73,9 @@ describe('text and bytes', () => {
       }),
     )
     expect(utf8Decode(Uint8Array.of(0x61, 0xc3))).toBe('a\ufffd')
+    // A byte order mark is kept: two user names must not read as one.
+    expect(utf8Decode(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61))).toBe('\ufeffa')
+    expect(utf8DecodeStrict(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61))).toBe('\ufeffa')
     expect(utf8DecodeStrict(Uint8Array.of(0x61, 0xc3))).toBeUndefined()
   })
 

@@ -3,12 +3,16 @@
 /** The one part of the web platform that pure code uses; every runtime we support has it. */
 const { TextEncoder, TextDecoder } = globalThis as unknown as {
   TextEncoder: new () => { encode(text: string): Uint8Array }
-  TextDecoder: new (label?: string, options?: { fatal: boolean }) => { decode(bytes: Uint8Array): string }
+  TextDecoder: new (
+    label?: string,
+    options?: { fatal?: boolean; ignoreBOM?: boolean },
+  ) => { decode(bytes: Uint8Array): string }
 }
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
-const strictDecoder = new TextDecoder('utf-8', { fatal: true })
+// A byte order mark is a character like any other: `\uFEFFroot` is not `root`.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** A shared empty array; never write to it. */
 export const noBytes: Uint8Array = new Uint8Array(0)
