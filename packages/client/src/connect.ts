@@ -69,7 +69,12 @@ async function connectOne(
 ): Promise<Client> {
   const started = Date.now()
   const pipe = options.pipe ?? (await open(options, hops.at(-1)))
-  options.hooks?.connected?.(pipe)
+  try {
+    options.hooks?.connected?.(pipe)
+  } catch (error) {
+    pipe.destroy()
+    throw error
+  }
   const begun = beginConnect(pipe, options, Date.now() - started)
   await begun.session.ready
   return new Client({

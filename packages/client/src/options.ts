@@ -136,7 +136,8 @@ export function clientSessionOptions(options: CheckedOptions, spentMs = 0): Clie
     user: options.user,
     auth: orderOf(options.auth),
     verifyHostKey: hostKeyVerifier(options.hostKey, options),
-    readyTimeoutMs: readyTimeoutMs === 0 ? 0 : Math.max(1, readyTimeoutMs - spentMs),
+    readyTimeoutMs,
+    readySpentMs: spentMs,
     ...(keepalive === false
       ? {}
       : {

@@ -74,13 +74,16 @@ export class ServerProcess {
     this.#onResize = handler
   }
 
-  /** Writes text or bytes to standard output, past `stdout`; do not mix the two. Settles when it has left for the pipe. */
-  write(data: string | Uint8Array): Promise<void> {
+  /**
+   * Writes text or bytes to standard output, past `stdout`; do not mix the two. Gives true when it has left for the pipe,
+   * false when the client went away first. Never rejects: a client that leaves is nobody's error.
+   */
+  write(data: string | Uint8Array): Promise<boolean> {
     return this.#out.write(data)
   }
 
-  /** Writes text or bytes to standard error, past `stderr`. */
-  writeError(data: string | Uint8Array): Promise<void> {
+  /** Writes text or bytes to standard error, past `stderr`, as {@link write} does. */
+  writeError(data: string | Uint8Array): Promise<boolean> {
     return this.#err.write(data)
   }
 
@@ -156,9 +159,14 @@ class Outlet {
     return this.#stream
   }
 
-  write(data: string | Uint8Array): Promise<void> {
+  write(data: string | Uint8Array): Promise<boolean> {
     this.#waiting++
-    return this.#send(typeof data === 'string' ? utf8Encode(data) : data).finally(() => this.#done(1))
+    return this.#send(typeof data === 'string' ? utf8Encode(data) : data)
+      .then(
+        () => true,
+        () => false,
+      )
+      .finally(() => this.#done(1))
   }
 
   /** Settles when everything written so far has left, or cannot. */

@@ -64,7 +64,8 @@ export class MemoryPipe {
   #arriving: (Uint8Array | 'end')[] = []
   #arrivingBytes = 0
   #scheduled = false
-  #paused = false
+  /** Until the first `resume`, as `BytePipe` asks: nothing may pass by before somebody listens. */
+  #paused = true
   #closed = false
   #ended = false
   #full = false

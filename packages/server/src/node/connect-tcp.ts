@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream'
 import { ChannelOpenReason } from '@hawser/connection'
 import type { Channel } from '@hawser/session'
 import { toNodeDuplex } from '@hawser/session/node'
+import { UsageError } from '@hawser/wire'
 import type { TcpipRequest } from '../forwarding.ts'
 
 export interface ConnectTcpOptions {
@@ -46,10 +47,26 @@ export function connectTcp(
     socket.once('connect', () => {
       clearTimeout(timer)
       socket.removeListener('error', failed)
-      join(request.accept(), socket)
+      const channel = accepted(request)
+      if (channel === undefined) {
+        socket.destroy()
+        resolve(undefined)
+        return
+      }
+      join(channel, socket)
       resolve(socket)
     })
   })
+}
+
+/** The channel; undefined when the client has left meanwhile. */
+function accepted(request: TcpipRequest): Channel | undefined {
+  try {
+    return request.accept()
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    return undefined
+  }
 }
 
 /** Both ways until each side has ended; a side that breaks takes the other with it, which is how its peer learns of it. */

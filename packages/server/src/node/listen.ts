@@ -19,6 +19,8 @@ export interface ListenOptions extends ServerOptions {
   readonly onReady?: (connection: ServerConnection) => void
   /** The one error of a connection that failed. Others go on. Absent, `connection.session.error` still tells. */
   readonly onConnectionError?: (error: Error, connection: ServerConnection) => void
+  /** A connection could not be taken, because this process has too many files open for example; the listener goes on. */
+  readonly onAcceptError?: (error: Error) => void
 }
 
 /** Starts to listen; rejects when the address cannot be had. */
@@ -63,6 +65,14 @@ export class Listener {
     const { port, host = '127.0.0.1', backlog } = this.#listening
     this.#server.listen({ port, host, ...(backlog === undefined ? {} : { backlog }) })
     await once(this.#server, 'listening')
+    this.#server.on('error', (error) => {
+      this.#options.trace?.({
+        layer: 'session',
+        type: 'note',
+        detail: `a connection was not taken: ${error.message}`,
+      })
+      this.#listening.onAcceptError?.(error)
+    })
   }
 
   /** Takes no more connections and closes those that there are; settles when all are gone. Again: waits for the same. */

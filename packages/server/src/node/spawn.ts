@@ -77,7 +77,7 @@ function connectChild(process: ServerProcess, child: ChildProcessWithoutNullStre
   child.once('error', (error) => {
     if (child.pid !== undefined) return
     failed = true
-    void process.writeError(`${error.message}\n`).catch(() => undefined) // the client has left: nobody reads it
+    void process.writeError(`${error.message}\n`)
     void process.exit(127)
   })
   child.once('close', (code, signal) => {
