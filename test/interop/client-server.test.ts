@@ -203,7 +203,7 @@ describe('logins', () => {
   })
 
   test('after six wrong passwords the server ends the connection', async () => {
-    const errors: { code?: string }[] = []
+    const errors: Error[] = []
     const server = await serve({
       onConnectionError: (error) => void errors.push(error),
       limits: { refusalStepMs: 0 },
@@ -241,7 +241,7 @@ describe('logins', () => {
   })
 
   test('who does not log in within the grace time is shown out', async () => {
-    const errors: { code?: string }[] = []
+    const errors: Error[] = []
     const server = await serve({
       limits: { loginGraceMs: 100 },
       onConnectionError: (error) => void errors.push(error),
@@ -253,7 +253,7 @@ describe('logins', () => {
   })
 
   test('somebody who speaks HTTP gets no login, and others are not disturbed', async () => {
-    const errors: { code?: string }[] = []
+    const errors: Error[] = []
     const server = await serve({ onConnectionError: (error) => void errors.push(error) })
     const client = await clientTo(server)
     const socket = dial(server.port, '127.0.0.1')
@@ -283,7 +283,7 @@ describe('logins', () => {
   })
 
   test('a host key policy that does not fit is told with both fingerprints, and the server hears of it', async () => {
-    const errors: { code?: string; message: string }[] = []
+    const errors: Error[] = []
     const server = await serve({ onConnectionError: (error) => void errors.push(error) })
     const other = fingerprint(userKey.publicKey)
     const error = await failureOf(connect(optionsTo(server, { hostKey: { fingerprints: [other] } })))
@@ -291,7 +291,7 @@ describe('logins', () => {
     expect(error.message).toContain(other)
     expect(error.message).toContain(fingerprint(hostKey.publicKey))
     await expect.poll(() => errors.length).toBe(1)
-    expect(errors[0]?.code).toBe('SSH_DISCONNECTED')
+    expect(errors[0]).toMatchObject({ code: 'SSH_DISCONNECTED' })
   })
 })
 
