@@ -55,9 +55,9 @@ export function expectedOf(stage: Stage, kind: FaultKind): { readonly code: stri
   return { code: phase === 'ready' ? 'SSH_KEEPALIVE_TIMEOUT' : 'SSH_TIMEOUT', phase }
 }
 
-/** How long our side waits for a silent peer: long enough to get to the stage on a busy machine. */
+/** How long our side waits for a silent peer, here and in the programs: long enough to get to the stage on a busy machine. */
 const patience = {
-  readyMs: 2_500,
+  readyMs: 4_000,
   keepalive: { intervalMs: 250, maxMissed: 2 },
   silentMs: 15_000,
 } as const
@@ -137,7 +137,7 @@ export class FaultBench {
       toServer: this.fault('server', stage, kind),
       cutBy: kind === 'end' ? 'end' : 'reset',
     })
-    const ssh = startSsh(ssh2Options(relay.port))
+    const ssh = startSsh(sshOptions(relay.port))
     await witness.closed
     const { code, timedOut } = await ssh.done
     if (code !== 255 || timedOut) throw new Error(`ssh ended with ${timedOut ? 'a stall' : code}`)
@@ -209,7 +209,7 @@ export function ourClient(sshd: Sshd, port: number) {
   } as const
 }
 
-/** Options of our server for {@link ssh2Options}. */
+/** Options of our server for {@link sshOptions}. */
 function ourServer() {
   const user = parsePublicKey(sharedKeyFile('ed25519', 'user').publicLine)
   return {
@@ -228,7 +228,7 @@ function ourServer() {
 }
 
 /** A run of ssh that sends a line and then keeps its input open. */
-function ssh2Options(port: number) {
+export function sshOptions(port: number) {
   return {
     port,
     identities: [sharedKeyFile('ed25519', 'user').path],
@@ -263,7 +263,7 @@ async function serverOffsets(): Promise<number[]> {
   const line = new Line()
   await using server = await listen({ ...ourServer(), trace: line.trace })
   await using relay = await startRelay({ target: server, toServer: { alter: line.alter } })
-  const { command, input, ...options } = ssh2Options(relay.port)
+  const { command, input, ...options } = sshOptions(relay.port)
   const { code, stderr } = await runSsh({ ...options, command, input, keepInputOpen: false })
   if (code !== 0) throw new Error(`ssh ended with ${code}: ${stderr}`)
   return [

@@ -131,6 +131,16 @@ describe('startRelay', () => {
     })
   })
 
+  test('after a cut by an end it sees the other side go, even when that had more to say', async () => {
+    await withEcho({ toServer: { cutAfter: 10 }, cutBy: 'end' }, async (socket, relay) => {
+      socket.write(sent)
+      expect((await collect(socket)).length).toBeLessThanOrEqual(10)
+      // Its listener can only close when the sockets are gone: stopped before they are told to go, it shows whether they see the end.
+      socket.end()
+      await relay.stop()
+    })
+  })
+
   test('cuts by a reset', async () => {
     await withEcho({ toServer: { cutAfter: 1 } }, async (socket) => {
       socket.write(sent)

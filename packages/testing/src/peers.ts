@@ -1,6 +1,7 @@
 /** Which other SSH implementations are installed here. */
 
 import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { findProgram } from './process.ts'
 
 export interface Peer {
@@ -64,9 +65,14 @@ export function whyMissing(name: PeerName): string | undefined {
 }
 
 function look(name: PeerName, probe: Probe): Peer | undefined {
-  const path = process.platform === 'win32' ? undefined : findProgram(probe.program)
-  if (path === undefined) return undefined
-  const result = spawnSync(path, probe.args, { encoding: 'utf8', timeout: 20_000 })
-  const version = probe.version.exec(`${result.stdout}${result.stderr}`)?.[0]
-  return version === undefined ? undefined : { name, version, path }
+  if (process.platform === 'win32') return undefined
+  // A Python of the user's own may stand in front of the system's, which is the one that has Debian's modules.
+  const paths = new Set([findProgram(probe.program), join('/usr/bin', probe.program)])
+  for (const path of paths) {
+    if (path === undefined) continue
+    const result = spawnSync(path, probe.args, { encoding: 'utf8', timeout: 20_000 })
+    const version = probe.version.exec(`${result.stdout ?? ''}${result.stderr ?? ''}`)?.[0]
+    if (version !== undefined && result.status !== null) return { name, version, path }
+  }
+  return undefined
 }

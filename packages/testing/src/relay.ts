@@ -60,8 +60,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     const cut = (): void => {
       links.delete(link)
       for (const socket of [client, server])
-        if (options.cutBy === 'end') socket.end()
-        else socket.resetAndDestroy()
+        if (options.cutBy === 'end') {
+          socket.end()
+          // What still comes is lost; read on, or the other side's end would never be seen.
+          socket.removeAllListeners('data')
+          socket.resume()
+        } else socket.resetAndDestroy()
     }
     const link: Link = { client, server, cut }
     links.add(link)
