@@ -1,3 +1,7 @@
 import { library } from '../../tsup.base.ts'
 
-export default library({ index: 'src/index.ts' })
+/** `require()` gives what `default` is: the Client that carries every name. */
+export default library(
+  { index: 'src/index.ts' },
+  { footer: ({ format }) => (format === 'cjs' ? { js: 'module.exports = module.exports.default;' } : {}) },
+)

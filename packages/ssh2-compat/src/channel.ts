@@ -20,6 +20,8 @@ export interface ChannelParts {
   readonly subtype?: string
   readonly allowHalfOpen?: boolean
   readonly highWaterMark?: number
+  /** Client: requests of the server that were taken before this object was there. */
+  readonly early?: readonly IncomingRequest[]
 }
 
 /** The arguments of `exit`, repeated by `close`. */
@@ -77,7 +79,12 @@ export class Channel extends Duplex {
       else this.#closeWhenBothEnded()
     })
     this.once('end', () => this.#finishClose())
-    if (!server) core.onRequest = (request) => this.#onRequest(request)
+    if (!server)
+      // Once whoever gets this channel has had the chance to listen.
+      queueMicrotask(() => {
+        for (const request of parts.early ?? []) this.#onRequest(request)
+        core.onRequest = (request) => this.#onRequest(request)
+      })
     core.attach(0, {
       data: (bytes) => this.#push(bytes),
       end: () => {

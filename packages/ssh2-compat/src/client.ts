@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { type ProcessRequest, startProcess } from '@hawser/client'
 import { ChannelRequestError, channelTypes } from '@hawser/connection'
-import { beginClient, type Session, type Channel as SessionChannel } from '@hawser/session'
+import { beginClient, type IncomingRequest, type Session, type Channel as SessionChannel } from '@hawser/session'
 import { Channel } from './channel.ts'
 import { authOrder, type SkippedAttempt } from './client-auth.ts'
 import { Dialler } from './client-dial.ts'
@@ -270,7 +270,10 @@ export class Client extends EventEmitter {
     const request = programRequest(what, options)
     if (request.x11 !== undefined) this.#forwards?.expectX11(request.x11.singleConnection === true)
     void this.#start(link.session, request).then(
-      (core) => Link.run(() => callback(undefined, new Channel({ core, owner: link, server: false, subtype, allowHalfOpen }))),
+      ({ core, early }) =>
+        Link.run(() =>
+          callback(undefined, new Channel({ core, early, owner: link, server: false, subtype, allowHalfOpen })),
+        ),
       (error) => {
         if (request.x11 !== undefined) this.#forwards?.forgetX11()
         give(callback, requestError(error, refusal(error, what)))
@@ -279,10 +282,16 @@ export class Client extends EventEmitter {
     return link.writable
   }
 
-  async #start(session: Session, request: ProcessRequest): Promise<SessionChannel> {
+  /** `early` holds what the server says before the program has the channel: a quick command may be over by then. */
+  async #start(
+    session: Session,
+    request: ProcessRequest,
+  ): Promise<{ core: SessionChannel; early: readonly IncomingRequest[] }> {
     const core = await session.openChannel(channelTypes.session.name)
+    const early: IncomingRequest[] = []
+    core.onRequest = (incoming) => void early.push(incoming)
     await startProcess(core, request)
-    return core
+    return { core, early }
   }
 
   #opensshRequest(callback: ((error: Error, ...none: never[]) => void) | undefined, ask: (forwards: Forwards) => void): boolean {
