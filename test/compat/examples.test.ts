@@ -1,7 +1,7 @@
 /** The documentation's examples with npm's ssh2 and with ours: against OpenSSH, against each other, with the same output. */
 
-import { createServer, type Server } from 'node:http'
 import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type KeyFile, makeKeyFile, runSsh, type Sshd, startSshd } from '@hawser/testing'
 import { describePeers } from '@hawser/testing/vitest'
@@ -42,7 +42,10 @@ describePeers(['sshd'], 'client examples against sshd', () => {
   })
   afterAll(() => sshd.stop())
 
-  async function outputs(program: string, ...args: readonly string[]): Promise<[theirs: string, ours: string]> {
+  async function outputs(
+    program: string,
+    ...args: readonly string[]
+  ): Promise<[theirs: string, ours: string]> {
     const results = await Promise.all(both.map((module) => runProgram(module, program, [config, ...args])))
     results.forEach((result, at) => {
       expect(`${both[at]}: ${result.stderr}`).toBe(`${both[at]}: `)
@@ -66,7 +69,9 @@ describePeers(['sshd'], 'client examples against sshd', () => {
 
   test('exec: uptime', async () => {
     const [, ours] = await outputs('exec')
-    expect(ours).toMatch(/^Client :: ready\nSTDOUT: .*load average.*\n\nStream :: close :: code: 0, signal: undefined\n$/)
+    expect(ours).toMatch(
+      /^Client :: ready\nSTDOUT: .*load average.*\n\nStream :: close :: code: 0, signal: undefined\n$/,
+    )
   })
 
   test('shell', async () => {
@@ -176,7 +181,12 @@ describePeers(['ssh'], "the documentation's server example and real ssh", () => 
     try {
       const result = await runSsh({ port: server.port, user: 'foo', command: 'some command', ...login })
       await server.saw('Client disconnected')
-      return { stdout: result.text, code: result.code, complaint: complaints(result.stderr), server: server.output() }
+      return {
+        stdout: result.text,
+        code: result.code,
+        complaint: complaints(result.stderr),
+        server: server.output(),
+      }
     } finally {
       await server.stop()
     }
@@ -207,7 +217,13 @@ describePeers(['ssh'], "the documentation's server example and real ssh", () => 
     const server = await startServerProgram(modules.ours, 'server', [hostKey.path, `${userKey.path}.pub`])
     try {
       const options = ['PreferredAuthentications=password', 'NumberOfPasswordPrompts=1']
-      const result = await runSsh({ port: server.port, user: 'foo', command: 'x', answers: ['wrong'], options })
+      const result = await runSsh({
+        port: server.port,
+        user: 'foo',
+        command: 'x',
+        answers: ['wrong'],
+        options,
+      })
       expect(result.code).toBe(255)
       expect(result.stderr).toContain('Permission denied')
       expect(server.output()).not.toContain('authenticated')

@@ -55,7 +55,9 @@ export async function startServerProgram(
       waiting.add(look)
       look()
       void running.done.then((result) =>
-        reject(new Error(`${program} with ${module} ended (${result.code}) before "${text}": ${result.stderr}`)),
+        reject(
+          new Error(`${program} with ${module} ended (${result.code}) before "${text}": ${result.stderr}`),
+        ),
       )
     })
   await until('\n')

@@ -28,7 +28,8 @@ export function resolveAlgorithms(
     const compressing = supported.compression.filter((name) => name !== 'none')
     if (compress === false) resolved.compression = ['none']
     else if (compress === 'force') {
-      if (compressing.length === 0) throw unsupported('zlib@openssh.com', 'compression', supported.compression)
+      if (compressing.length === 0)
+        throw unsupported('zlib@openssh.com', 'compression', supported.compression)
       resolved.compression = compressing
     } else resolved.compression = [...compressing, 'none']
   }
@@ -48,7 +49,9 @@ function resolveList(
     return names
   }
   let list = [...standard]
-  for (const [verb, value] of Object.entries(wish as Record<string, string | RegExp | readonly (string | RegExp)[]>)) {
+  for (const [verb, value] of Object.entries(
+    wish as Record<string, string | RegExp | readonly (string | RegExp)[]>,
+  )) {
     const patterns = Array.isArray(value) ? value : [value]
     for (const pattern of patterns as (string | RegExp)[]) {
       const matches = matching(pattern, known, words)
@@ -61,7 +64,8 @@ function resolveList(
 }
 
 function matching(pattern: string | RegExp, known: readonly string[], words: string): readonly string[] {
-  if (typeof pattern !== 'string') return known.filter((name) => new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')).test(name))
+  if (typeof pattern !== 'string')
+    return known.filter((name) => new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')).test(name))
   if (!known.includes(pattern)) throw unsupported(pattern, words, known)
   return [pattern]
 }

@@ -15,7 +15,7 @@ class AuthContextBase<M extends AuthenticationType = AuthenticationType> extends
   readonly username: string
   readonly service: string
   readonly method: M
-  #exchange: AuthExchange
+  readonly #exchange: AuthExchange
 
   constructor(exchange: AuthExchange, method: M) {
     super()
@@ -26,12 +26,6 @@ class AuthContextBase<M extends AuthenticationType = AuthenticationType> extends
     this.method = method
     this.#exchange = exchange
     exchange.onAbort = () => this.emit('abort')
-  }
-
-  /** For this package: answers go to `exchange` from here on. */
-  static rebind(context: AuthContextBase, exchange: AuthExchange): void {
-    context.#exchange = exchange
-    exchange.onAbort = () => context.emit('abort')
   }
 
   /** Lets the user in; for a public key without a signature it says that the key would do. */
@@ -60,29 +54,22 @@ export class PasswordAuthContext extends AuthContextBase<'password'> {
   /** Set when the client changes its password on its own account. */
   readonly newPassword: string | undefined
   readonly #exchange: AuthExchange
-  readonly #expect: ExpectChange
 
-  constructor(exchange: AuthExchange, request: Request<'password'>, expect: ExpectChange) {
+  constructor(exchange: AuthExchange, request: Request<'password'>) {
     super(exchange, 'password')
     this.password = request.password
     this.newPassword = request.newPassword
     this.#exchange = exchange
-    this.#expect = expect
   }
 
   /** Asks for a new password; `callback` gets it. Answer by accept or reject afterwards. */
   requestChange(prompt: string, callback: ChangePasswordCallback): void {
-    if (this.#exchange.answered) return
-    this.#expect((next, newPassword) => {
-      AuthContextBase.rebind(this, next)
-      callback(newPassword)
-    })
-    this.#exchange.requestChange(prompt)
+    this.#exchange.requestChange(prompt).then(
+      ({ newPassword }) => Link.run(() => callback(newPassword)),
+      () => undefined, // given up: `abort` tells
+    )
   }
 }
-
-/** Takes what to do with the client's next request, should it bring the new password. */
-export type ExpectChange = (changed: (next: AuthExchange, newPassword: string) => void) => void
 
 /** What is common to the methods that sign. */
 class SignedAuthContext<M extends 'publickey' | 'hostbased'> extends AuthContextBase<M> {
@@ -125,7 +112,9 @@ export class HostbasedAuthContext extends SignedAuthContext<'hostbased'> {
   }
 }
 
-type PromptCallback = ((error: Error | undefined, responses?: string[]) => void) | ((responses: string[] | Error) => void)
+type PromptCallback =
+  | ((error: Error | undefined, responses?: string[]) => void)
+  | ((responses: string[] | Error) => void)
 
 export class KeyboardAuthContext extends AuthContextBase<'keyboard-interactive'> {
   readonly submethods: string[]
@@ -142,7 +131,11 @@ export class KeyboardAuthContext extends AuthContextBase<'keyboard-interactive'>
    * or the error when the client gave up.
    */
   prompt(prompts: string | Prompt | readonly (string | Prompt)[], callback: PromptCallback): boolean
-  prompt(prompts: string | Prompt | readonly (string | Prompt)[], title: string, callback: PromptCallback): boolean
+  prompt(
+    prompts: string | Prompt | readonly (string | Prompt)[],
+    title: string,
+    callback: PromptCallback,
+  ): boolean
   prompt(
     prompts: string | Prompt | readonly (string | Prompt)[],
     title: string,
@@ -153,15 +146,25 @@ export class KeyboardAuthContext extends AuthContextBase<'keyboard-interactive'>
     prompts: string | Prompt | readonly (string | Prompt)[],
     ...rest: readonly (string | PromptCallback | undefined)[]
   ): boolean {
-    const callback = rest.find((value) => typeof value === 'function') as ((...args: unknown[]) => void) | undefined
-    const [title, instructions] = rest.filter((value) => typeof value !== 'function') as (string | undefined)[]
-    const list = Array.isArray(prompts) ? (prompts as readonly (string | Prompt)[]) : [prompts as string | Prompt]
+    const callback = rest.find((value) => typeof value === 'function') as
+      | ((...args: unknown[]) => void)
+      | undefined
+    const [title, instructions] = rest.filter((value) => typeof value !== 'function') as (
+      | string
+      | undefined
+    )[]
+    const list = Array.isArray(prompts)
+      ? (prompts as readonly (string | Prompt)[])
+      : [prompts as string | Prompt]
     const asked = list.map((one) =>
-      typeof one === 'string' ? { prompt: one, echo: false } : { prompt: one.prompt, echo: one.echo === true },
+      typeof one === 'string'
+        ? { prompt: one, echo: false }
+        : { prompt: one.prompt, echo: one.echo === true },
     )
     const both = (callback?.length ?? 0) >= 2
     this.#exchange.prompt(asked, title ?? '', instructions ?? '').then(
-      (responses) => Link.run(() => (both ? callback?.(undefined, [...responses]) : callback?.([...responses]))),
+      (responses) =>
+        Link.run(() => (both ? callback?.(undefined, [...responses]) : callback?.([...responses]))),
       (error: unknown) => Link.run(() => callback?.(error)),
     )
     return true
@@ -176,11 +179,11 @@ export type AuthContext =
   | HostbasedAuthContext
 
 /** The context of a request, by its method. */
-export function authContext(exchange: AuthExchange, expect: ExpectChange): AuthContext {
+export function authContext(exchange: AuthExchange): AuthContext {
   const { request } = exchange
   switch (request.method) {
     case 'password':
-      return new PasswordAuthContext(exchange, request, expect)
+      return new PasswordAuthContext(exchange, request)
     case 'publickey':
       return new PublicKeyAuthContext(exchange, request)
     case 'keyboard-interactive':

@@ -51,6 +51,7 @@ export class Channel extends Duplex {
   #exitSent = false
   #coreClosed = false
   #closeEmitted = false
+  #settled = false
   #closeOnEnd: boolean
 
   constructor(parts: ChannelParts) {
@@ -79,12 +80,13 @@ export class Channel extends Duplex {
       else this.#closeWhenBothEnded()
     })
     this.once('end', () => this.#finishClose())
-    if (!server)
-      // Once whoever gets this channel has had the chance to listen.
-      queueMicrotask(() => {
-        for (const request of parts.early ?? []) this.#onRequest(request)
-        core.onRequest = (request) => this.#onRequest(request)
-      })
+    // Once whoever gets this channel, be it by a promise, has had the chance to listen.
+    setImmediate(() => {
+      this.#settled = true
+      for (const request of parts.early ?? []) this.#onRequest(request)
+      if (!server) core.onRequest = (request) => this.#onRequest(request)
+      this.#finishClose()
+    })
     core.attach(0, {
       data: (bytes) => this.#push(bytes),
       end: () => {
@@ -115,7 +117,10 @@ export class Channel extends Duplex {
   signal(name: string): boolean {
     if (this.server) throw new Error('Client-only method called in server mode')
     const signal = signalName(name)
-    return this.#core.notify('signal', channelRequests.signal.encode({ signalName: signal })) && this.#owner.writable
+    return (
+      this.#core.notify('signal', channelRequests.signal.encode({ signalName: signal })) &&
+      this.#owner.writable
+    )
   }
 
   /** Client: tells the terminal's new size, in characters and pixels. */
@@ -136,9 +141,17 @@ export class Channel extends Duplex {
     if (this.#exitSent) return this.#owner.writable
     let sent: boolean
     if (typeof statusOrSignal === 'number')
-      sent = this.#core.notify('exit-status', channelRequests.exitStatus.encode({ exitStatus: statusOrSignal >>> 0 }))
+      sent = this.#core.notify(
+        'exit-status',
+        channelRequests.exitStatus.encode({ exitStatus: statusOrSignal >>> 0 }),
+      )
     else {
-      const data = { signalName: signalName(statusOrSignal), coreDumped, errorMessage: message, languageTag: '' }
+      const data = {
+        signalName: signalName(statusOrSignal),
+        coreDumped,
+        errorMessage: message,
+        languageTag: '',
+      }
       sent = this.#core.notify('exit-signal', channelRequests.exitSignal.encode(data))
     }
     this.#exitSent = sent
@@ -178,8 +191,9 @@ export class Channel extends Duplex {
 
   /** What was written to a channel that is gone is lost; ssh2's manners are to say so by `close` alone. */
   #written(error: Error | undefined, done: (error?: Error | null) => void): void {
-    if (error !== undefined && this.#core.isClosed) done()
-    else done(error)
+    if (error === undefined) done()
+    // Never at once: a program that writes until it is told to wait would not come to an end.
+    else process.nextTick(() => (this.#core.isClosed ? done() : done(error)))
   }
 
   #push(bytes: Uint8Array): void {
@@ -221,7 +235,7 @@ export class Channel extends Duplex {
   }
 
   #finishClose(): void {
-    if (!this.#coreClosed || this.#closeEmitted) return
+    if (!this.#settled || !this.#coreClosed || this.#closeEmitted) return
     if (!this.destroyed && !this.readableEnded) return
     this.#closeEmitted = true
     process.nextTick(() => {
@@ -297,9 +311,11 @@ function writeAll(
     core.write(
       chunk,
       stream,
-      at === last ? (error) => done(failure ?? error) : (error) => {
-        failure ??= error
-      },
+      at === last
+        ? (error) => done(failure ?? error)
+        : (error) => {
+            failure ??= error
+          },
     )
   })
 }

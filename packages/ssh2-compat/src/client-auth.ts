@@ -16,7 +16,11 @@ export interface SkippedAttempt {
 const maxSkips = 32
 
 /** The order of attempts for one connection; what was skipped is added to `skipped`. */
-export function authOrder(settings: ClientSettings, emitter: EventEmitter, skipped: SkippedAttempt[]): AuthOrder {
+export function authOrder(
+  settings: ClientSettings,
+  emitter: EventEmitter,
+  skipped: SkippedAttempt[],
+): AuthOrder {
   const { authHandler } = settings
   if (authHandler === undefined) return defaultOrder(settings, emitter)
   const next = typeof authHandler === 'function' ? fromFunction(authHandler) : fromList(authHandler)
@@ -63,7 +67,8 @@ function fromFunction(handler: Extract<ClientSettings['authHandler'], (...args: 
   let first = true
   return (state) =>
     new Promise<NextAuth | undefined>((resolve, reject) => {
-      const methods = first || state.methods === undefined ? null : ([...state.methods] as AuthenticationType[])
+      const methods =
+        first || state.methods === undefined ? null : ([...state.methods] as AuthenticationType[])
       const partial = first ? null : state.partial
       first = false
       const answer = handler(methods, partial, resolve)
@@ -92,7 +97,11 @@ function toAttempt(
     case 'password': {
       const password = (own['password'] ?? settings.password) as string | Buffer | undefined
       if (typeof password !== 'string' && !Buffer.isBuffer(password)) return skip('no password is set')
-      return { method: 'password', password, change: (prompt, language) => askPassword(emitter, prompt, language) }
+      return {
+        method: 'password',
+        password,
+        change: (prompt, language) => askPassword(emitter, prompt, language),
+      }
     }
     case 'publickey': {
       const key = keyOf(own, settings)
@@ -123,9 +132,13 @@ function keyOf(
   settings: ClientSettings,
 ): ReturnType<typeof keySigner> | { readonly reason: string } {
   if (own['key'] === undefined)
-    return settings.privateKey === undefined ? { reason: 'no private key is set' } : keySigner(settings.privateKey)
+    return settings.privateKey === undefined
+      ? { reason: 'no private key is set' }
+      : keySigner(settings.privateKey)
   try {
-    return keySigner(parsePrivate(own['key'] as string | Buffer, own['passphrase'] as string | undefined, 'key'))
+    return keySigner(
+      parsePrivate(own['key'] as string | Buffer, own['passphrase'] as string | undefined, 'key'),
+    )
   } catch (error) {
     return { reason: (error as Error).message }
   }
@@ -170,7 +183,8 @@ function respond(
  */
 function askPassword(emitter: EventEmitter, prompt: string, language: string): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const done: ChangePasswordCallback = (password) => resolve(typeof password === 'string' ? password : undefined)
+    const done: ChangePasswordCallback = (password) =>
+      resolve(typeof password === 'string' ? password : undefined)
     const second = Object.assign((password: string) => done(password), { language, toString: () => language })
     if (!emitter.emit('change password', prompt, second, done)) resolve(undefined)
   })

@@ -70,8 +70,11 @@ export class Forwards {
 
   noMoreSessions(callback?: Callback): void {
     const { noMoreSessions } = globalRequests
-    this.#request(noMoreSessions.name, noMoreSessions.encode({}), 'Unable to disable future sessions', (error) =>
-      callback?.(error),
+    this.#request(
+      noMoreSessions.name,
+      noMoreSessions.encode({}),
+      'Unable to disable future sessions',
+      (error) => callback?.(error),
     )
   }
 

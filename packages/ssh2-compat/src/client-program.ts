@@ -15,7 +15,8 @@ const terminal = { rows: 24, cols: 80, height: 480, width: 640, term: 'vt100' } 
 export function ptyOptions(wish: PseudoTtyOptions | boolean | undefined): Pty | undefined {
   if (wish === undefined || wish === null || wish === false) return undefined
   const o = wish === true ? {} : wish
-  const number = (value: unknown, standard: number): number => (typeof value === 'number' ? value >>> 0 : standard)
+  const number = (value: unknown, standard: number): number =>
+    typeof value === 'number' ? value >>> 0 : standard
   return {
     term: typeof o.term === 'string' ? o.term : terminal.term,
     columns: number(o.cols, terminal.cols),

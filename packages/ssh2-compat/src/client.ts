@@ -4,12 +4,17 @@ import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { type ProcessRequest, startProcess } from '@hawser/client'
 import { ChannelRequestError, channelTypes } from '@hawser/connection'
-import { beginClient, type IncomingRequest, type Session, type Channel as SessionChannel } from '@hawser/session'
+import {
+  beginClient,
+  type IncomingRequest,
+  type Session,
+  type Channel as SessionChannel,
+} from '@hawser/session'
 import { Channel } from './channel.ts'
 import { authOrder, type SkippedAttempt } from './client-auth.ts'
 import { Dialler } from './client-dial.ts'
 import { Forwards } from './client-forwards.ts'
-import { programRequest, type ProgramOptions, ptyOptions } from './client-program.ts'
+import { type ProgramOptions, programRequest, ptyOptions } from './client-program.ts'
 import { debugTrace } from './debug.ts'
 import { type ClientErrorExtensions, connectionError, notConnected, requestError } from './errors.ts'
 import { Link } from './link.ts'
@@ -39,6 +44,7 @@ export class Client extends EventEmitter {
   #link: Link | undefined
   #forwards: Forwards | undefined
   #failed = false
+  #destroyed = false
 
   /** Connects. A client that is connected ends that connection first, and connects anew after its `close`. */
   connect(config: ConnectConfig): this {
@@ -50,6 +56,7 @@ export class Client extends EventEmitter {
     const settings = clientSettings(config)
     this.#settings = settings
     this.#failed = false
+    this.#destroyed = false
     const dialler = new Dialler(settings, {
       connect: () => {
         if (dialler.dialled) this.emit('connect')
@@ -67,7 +74,11 @@ export class Client extends EventEmitter {
   /** Runs `command`. The stream's readable side is its standard output, the writable side its standard input. */
   exec(command: string, callback: ClientCallback): boolean
   exec(command: string, options: ExecOptions | undefined, callback: ClientCallback): boolean
-  exec(command: string, options: ExecOptions | ClientCallback | undefined, callback?: ClientCallback): boolean {
+  exec(
+    command: string,
+    options: ExecOptions | ClientCallback | undefined,
+    callback?: ClientCallback,
+  ): boolean {
     const [o, done] = split<ExecOptions>(options, callback)
     const { allowHalfOpen } = o
     return this.#program({ command }, 'exec', { ...o, pty: ptyOptions(o.pty) }, done, allowHalfOpen)
@@ -76,7 +87,11 @@ export class Client extends EventEmitter {
   /** Starts a login shell, in a terminal unless `window` is false. */
   shell(callback: ClientCallback): boolean
   shell(window: PseudoTtyOptions | ShellOptions | false | undefined | null, callback: ClientCallback): boolean
-  shell(window: PseudoTtyOptions | false | undefined | null, options: ShellOptions | undefined, callback: ClientCallback): boolean
+  shell(
+    window: PseudoTtyOptions | false | undefined | null,
+    options: ShellOptions | undefined,
+    callback: ClientCallback,
+  ): boolean
   shell(
     window: PseudoTtyOptions | ShellOptions | ClientCallback | false | undefined | null,
     options?: ShellOptions | ClientCallback,
@@ -92,8 +107,14 @@ export class Client extends EventEmitter {
       surroundings ??= settings as ShellOptions
       settings = undefined
     }
-    const pty = settings === false ? undefined : ptyOptions((settings as PseudoTtyOptions | undefined) ?? true)
-    return this.#program({ shell: true }, 'shell', { ...(surroundings as ShellOptions), pty }, done as ClientCallback)
+    const pty =
+      settings === false ? undefined : ptyOptions((settings as PseudoTtyOptions | undefined) ?? true)
+    return this.#program(
+      { shell: true },
+      'shell',
+      { ...(surroundings as ShellOptions), pty },
+      done as ClientCallback,
+    )
   }
 
   /** Starts the subsystem `name`. */
@@ -110,7 +131,13 @@ export class Client extends EventEmitter {
   }
 
   /** Asks the server to connect to `dstIP` and `dstPort`; `srcIP` and `srcPort` are told as the origin. */
-  forwardOut(srcIP: string, srcPort: number, dstIP: string, dstPort: number, callback?: ClientCallback): boolean {
+  forwardOut(
+    srcIP: string,
+    srcPort: number,
+    dstIP: string,
+    dstPort: number,
+    callback?: ClientCallback,
+  ): boolean {
     const data = channelTypes.directTcpip.encode({
       hostToConnect: dstIP,
       portToConnect: dstPort >>> 0,
@@ -150,7 +177,11 @@ export class Client extends EventEmitter {
   /** Asks an OpenSSH server to connect to a Unix socket. */
   openssh_forwardOutStreamLocal(socketPath: string, callback?: ClientCallback): boolean {
     return this.#opensshRequest(callback, () => {
-      const data = channelTypes.directStreamlocal.encode({ socketPath, reserved: new Uint8Array(0), reservedPort: 0 })
+      const data = channelTypes.directStreamlocal.encode({
+        socketPath,
+        reserved: new Uint8Array(0),
+        reservedPort: 0,
+      })
       this.#open(channelTypes.directStreamlocal.name, data, callback)
     })
   }
@@ -180,6 +211,7 @@ export class Client extends EventEmitter {
 
   /** Closes the socket at once. */
   destroy(): this {
+    this.#destroyed = true
     if (this.#link !== undefined) this.#link.session.destroy()
     else this.#dialler?.destroy()
     return this
@@ -214,7 +246,8 @@ export class Client extends EventEmitter {
       },
       failed: (error) => {
         const shown = connectionError(error)
-        if (shown?.attempts !== undefined && skipped.length > 0) shown.attempts = [...shown.attempts, ...skipped]
+        if (shown?.attempts !== undefined && skipped.length > 0)
+          shown.attempts = [...shown.attempts, ...skipped]
         if (shown !== undefined) this.#fail(shown)
       },
       closed: () => this.#closed(socket),
@@ -223,7 +256,8 @@ export class Client extends EventEmitter {
   }
 
   #fail(error: Error & ClientErrorExtensions): void {
-    if (this.#failed) return
+    // What follows from the program's own destroy() is no news to it.
+    if (this.#failed || this.#destroyed) return
     this.#failed = true
     this.emit('error', error)
   }
@@ -241,7 +275,8 @@ export class Client extends EventEmitter {
   /** The connection that requests go to; throws `Not connected` without one. */
   #connected(): Link {
     const link = this.#link
-    if (link === undefined || !link.session.authenticated || link.session.phase !== 'ready') throw notConnected()
+    if (link === undefined || !link.session.authenticated || link.session.phase !== 'ready')
+      throw notConnected()
     return link
   }
 
@@ -272,7 +307,10 @@ export class Client extends EventEmitter {
     void this.#start(link.session, request).then(
       ({ core, early }) =>
         Link.run(() =>
-          callback(undefined, new Channel({ core, early, owner: link, server: false, subtype, allowHalfOpen })),
+          callback(
+            undefined,
+            new Channel({ core, early, owner: link, server: false, subtype, allowHalfOpen }),
+          ),
         ),
       (error) => {
         if (request.x11 !== undefined) this.#forwards?.forgetX11()
@@ -294,7 +332,10 @@ export class Client extends EventEmitter {
     return { core, early }
   }
 
-  #opensshRequest(callback: ((error: Error, ...none: never[]) => void) | undefined, ask: (forwards: Forwards) => void): boolean {
+  #opensshRequest(
+    callback: ((error: Error, ...none: never[]) => void) | undefined,
+    ask: (forwards: Forwards) => void,
+  ): boolean {
     const link = this.#connected()
     const software = link.session.remoteIdent?.software ?? ''
     if (this.#settings?.strictVendor === true && !openssh.test(software)) {
@@ -308,7 +349,10 @@ export class Client extends EventEmitter {
 }
 
 /** What ssh2 says when a request of a program's start is refused. */
-function refusal(error: unknown, what: { command: string } | { shell: true } | { subsystem: string }): string {
+function refusal(
+  error: unknown,
+  what: { command: string } | { shell: true } | { subsystem: string },
+): string {
   const request = error instanceof ChannelRequestError ? error.request : ''
   if (request === 'pty-req') return 'Unable to request a pseudo-terminal'
   if (request === 'x11-req') return 'Unable to request X11'
@@ -321,8 +365,10 @@ function give(callback: ((error: Error, ...none: never[]) => void) | undefined, 
   if (typeof callback === 'function') Link.run(() => callback(error))
 }
 
-function split<O extends object>(options: O | ClientCallback | undefined, callback: ClientCallback | undefined): [O, ClientCallback] {
+function split<O extends object>(
+  options: O | ClientCallback | undefined,
+  callback: ClientCallback | undefined,
+): [O, ClientCallback] {
   if (typeof options === 'function') return [{} as O, options]
   return [options ?? ({} as O), callback as ClientCallback]
 }
-

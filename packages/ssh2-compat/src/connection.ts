@@ -2,12 +2,12 @@
 
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
-import type { AlgorithmNames } from '@hawser/crypto'
 import { ChannelOpenReason, channelTypes, globalRequests } from '@hawser/connection'
+import type { AlgorithmNames } from '@hawser/crypto'
 import type { Signer } from '@hawser/keys'
 import { type AuthExchange, beginServer, type IncomingChannel, type IncomingRequest } from '@hawser/session'
 import type { Ident } from '@hawser/transport'
-import { authContext, type ExpectChange } from './auth-context.ts'
+import { authContext } from './auth-context.ts'
 import { Channel } from './channel.ts'
 import { debugTrace } from './debug.ts'
 import { decoded } from './decode.ts'
@@ -42,10 +42,14 @@ export class Connection extends EventEmitter {
   /** Set once the client has said that it will open no more sessions. */
   noMoreSessions = false
   readonly #link: Link
-  #changed: Parameters<ExpectChange>[0] | undefined
   readonly #settings: ConnectionSettings
 
-  constructor(settings: ConnectionSettings, socket: Duplex, label: string, identified: (header: Header) => void) {
+  constructor(
+    settings: ConnectionSettings,
+    socket: Duplex,
+    label: string,
+    identified: (header: Header) => void,
+  ) {
     super()
     this._sock = socket
     this.#settings = settings
@@ -139,14 +143,7 @@ export class Connection extends EventEmitter {
   }
 
   #authentication(exchange: AuthExchange): void {
-    const changed = this.#changed
-    this.#changed = undefined
-    const { request } = exchange
-    if (changed !== undefined && request.method === 'password' && request.newPassword !== undefined)
-      return changed(exchange, request.newPassword)
-    const context = authContext(exchange, (expected) => {
-      this.#changed = expected
-    })
+    const context = authContext(exchange)
     // Nobody who decides means that nobody gets in.
     if (!this.emit('authentication', context)) context.reject()
   }
@@ -160,21 +157,31 @@ export class Connection extends EventEmitter {
     const link = this.#live()
     link.session.openChannel(type, data).then(
       (core) => Link.run(() => callback(undefined, this.#channel(core))),
-      (error) => Link.run(() => callback(requestError(error, `Unable to open a ${type} channel`), undefined as never)),
+      (error) =>
+        Link.run(() => callback(requestError(error, `Unable to open a ${type} channel`), undefined as never)),
     )
     return link.writable
   }
 
   #channel(core: ConstructorParameters<typeof Channel>[0]['core']): Channel {
     const { highWaterMark } = this.#settings
-    return new Channel({ core, owner: this.#link, server: true, ...(highWaterMark === undefined ? {} : { highWaterMark }) })
+    return new Channel({
+      core,
+      owner: this.#link,
+      server: true,
+      ...(highWaterMark === undefined ? {} : { highWaterMark }),
+    })
   }
 
   #channelAsked(open: IncomingChannel): void {
     switch (open.type) {
       case channelTypes.session.name:
         if (this.noMoreSessions) return refuse(open)
-        return this.#offer('session', open, () => new Session(open.accept(), this.#link, this.#settings.highWaterMark))
+        return this.#offer(
+          'session',
+          open,
+          () => new Session(open.accept(), this.#link, this.#settings.highWaterMark),
+        )
       case channelTypes.directTcpip.name: {
         const o = decoded(channelTypes.directTcpip, open.data)
         if (o === undefined) return refuse(open)
@@ -188,7 +195,9 @@ export class Connection extends EventEmitter {
       case channelTypes.directStreamlocal.name: {
         const o = decoded(channelTypes.directStreamlocal, open.data)
         if (o === undefined) return refuse(open)
-        return this.#offer('openssh.streamlocal', open, () => this.#channel(open.accept()), { socketPath: o.socketPath })
+        return this.#offer('openssh.streamlocal', open, () => this.#channel(open.accept()), {
+          socketPath: o.socketPath,
+        })
       }
       default:
         open.reject(ChannelOpenReason.unknownChannelType, `channels of type ${open.type} are not served here`)
@@ -244,7 +253,8 @@ function requestInfo({ name, data }: IncomingRequest): RequestInfo | undefined {
     const o = decoded(tcpipForward, data)
     return o === undefined ? undefined : { bindAddr: o.addressToBind, bindPort: o.portToBind }
   }
-  if (name === streamlocalForward.name || name === cancelStreamlocalForward.name) return decoded(streamlocalForward, data)
+  if (name === streamlocalForward.name || name === cancelStreamlocalForward.name)
+    return decoded(streamlocalForward, data)
   return undefined
 }
 

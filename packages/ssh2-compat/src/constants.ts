@@ -1,7 +1,21 @@
 /** Names and numbers of the documented surface: signals, terminal modes, SFTP codes. */
 
 /** RFC 4254 §6.10, and USR1, USR2 as in its list. */
-const signals = ['ABRT', 'ALRM', 'FPE', 'HUP', 'ILL', 'INT', 'KILL', 'PIPE', 'QUIT', 'SEGV', 'TERM', 'USR1', 'USR2'] as const
+const signals = [
+  'ABRT',
+  'ALRM',
+  'FPE',
+  'HUP',
+  'ILL',
+  'INT',
+  'KILL',
+  'PIPE',
+  'QUIT',
+  'SEGV',
+  'TERM',
+  'USR1',
+  'USR2',
+] as const
 
 /** A signal's name without `SIG`; throws for a name that the protocol does not have. */
 export function signalName(name: string): string {

@@ -41,7 +41,10 @@ export interface ChannelError extends Error {
  * The one error that a program hears of when a connection failed, or undefined when ssh2's manners call for silence:
  * a peer that ends an established connection, or disconnects in order, is no error.
  */
-export function connectionError(error: Error, more: readonly Error[] = []): (Error & ClientErrorExtensions) | undefined {
+export function connectionError(
+  error: Error,
+  more: readonly Error[] = [],
+): (Error & ClientErrorExtensions) | undefined {
   const known = translate(error)
   if (known === undefined) return undefined
   if (more.length > 0) known.errors = more
@@ -52,7 +55,8 @@ function translate(error: Error): (Error & ClientErrorExtensions) | undefined {
   const phase = (error as { phase?: Phase }).phase
   if (error instanceof ConnectionError) return lost(error)
   if (error instanceof DisconnectError) {
-    if (error.by !== 'remote' || (error.reason === DisconnectReason.byApplication && phase === 'ready')) return undefined
+    if (error.by !== 'remote' || (error.reason === DisconnectReason.byApplication && phase === 'ready'))
+      return undefined
     const name = disconnectReasonName(error.reason)
     const message = error.description === '' ? name : `${name}: ${error.description}`
     return extend(new Error(message, { cause: error }), {
@@ -85,7 +89,10 @@ function translate(error: Error): (Error & ClientErrorExtensions) | undefined {
       description: error.hint,
     })
   if (SshError.is(error))
-    return extend(error, { level: phase === 'ready' || phase === 'authentication' ? 'protocol' : 'handshake', phase })
+    return extend(error, {
+      level: phase === 'ready' || phase === 'authentication' ? 'protocol' : 'handshake',
+      phase,
+    })
   return extend(error, { level: 'protocol', phase })
 }
 
@@ -106,9 +113,11 @@ function lost(error: ConnectionError): (Error & ClientErrorExtensions) | undefin
       phase,
       description: error.message,
     })
-  if (cause instanceof Error) return extend(cause, { level: 'client-socket', phase, description: error.message })
+  if (cause instanceof Error)
+    return extend(cause, { level: 'client-socket', phase, description: error.message })
   if (phase === 'ready' || phase === 'closing' || phase === 'closed') return undefined
-  const what = phase === 'authentication' ? 'Connection lost during authentication' : 'Connection lost before handshake'
+  const what =
+    phase === 'authentication' ? 'Connection lost during authentication' : 'Connection lost before handshake'
   return extend(new Error(what, { cause: error }), {
     level: 'protocol',
     code: error.code,
@@ -135,7 +144,9 @@ export function extend<E extends Error>(
  */
 export function requestError(error: unknown, refused: string): ChannelError {
   if (error instanceof ChannelOpenError) {
-    const failure: ChannelError = new Error(`(SSH) Channel open failure: ${error.description}`, { cause: error })
+    const failure: ChannelError = new Error(`(SSH) Channel open failure: ${error.description}`, {
+      cause: error,
+    })
     failure.reason = error.reason
     return failure
   }

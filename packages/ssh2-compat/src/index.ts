@@ -5,7 +5,7 @@ export type {
   NoneAuthContext,
   PasswordAuthContext,
   PublicKeyAuthContext,
-} from "./auth-context.ts"
+} from './auth-context.ts'
 export { Channel } from './channel.ts'
 export { Connection } from './connection.ts'
 export type { ClientErrorExtensions } from './errors.ts'

@@ -62,7 +62,10 @@ export class ParsedKey {
     if (this.#private === undefined) return null
     const key = createPrivateKey(formatPrivateKey(this.#private, { format: 'pkcs8' }))
     const type = key.asymmetricKeyType === 'rsa' ? 'pkcs1' : key.asymmetricKeyType === 'ec' ? 'sec1' : 'pkcs8'
-    return key.export({ type: type as 'pkcs8', format: 'pem' }).toString().trimEnd()
+    return key
+      .export({ type: type as 'pkcs8', format: 'pem' })
+      .toString()
+      .trimEnd()
   }
 
   /** Signs; gives an Error for a public key. `hash` chooses RSA's hash, SHA-1 without it. */
@@ -83,7 +86,9 @@ export class ParsedKey {
     try {
       const bytes = typeof data === 'string' ? Buffer.from(data) : data
       const algorithm =
-        hash === undefined ? (rememberedAlgorithm(signature) ?? algorithmFor(this.type, undefined)) : algorithmFor(this.type, hash)
+        hash === undefined
+          ? (rememberedAlgorithm(signature) ?? algorithmFor(this.type, undefined))
+          : algorithmFor(this.type, hash)
       const blob = toBlob(algorithm, signature)
       return blob !== undefined && verifySignature(this.#public, algorithm, bytes, blob)
     } catch (error) {
@@ -115,9 +120,13 @@ export class ParsedKey {
 }
 
 /** Reads a private or public key in any format; gives an Error, and throws none, for what cannot be read. */
-export function parseKey(data: string | Uint8Array | ParsedKey, passphrase?: string | Uint8Array): ParsedKey | Error {
+export function parseKey(
+  data: string | Uint8Array | ParsedKey,
+  passphrase?: string | Uint8Array,
+): ParsedKey | Error {
   if (data instanceof ParsedKey) return data
-  if (typeof data !== 'string' && !(data instanceof Uint8Array)) return new Error('Key data must be a Buffer or string')
+  if (typeof data !== 'string' && !(data instanceof Uint8Array))
+    return new Error('Key data must be a Buffer or string')
   try {
     return new ParsedKey(readKey(data, passphrase))
   } catch (error) {
@@ -125,10 +134,17 @@ export function parseKey(data: string | Uint8Array | ParsedKey, passphrase?: str
   }
 }
 
-function readKey(data: string | Uint8Array, passphrase: string | Uint8Array | undefined): PublicKey | PrivateKey {
+function readKey(
+  data: string | Uint8Array,
+  passphrase: string | Uint8Array | undefined,
+): PublicKey | PrivateKey {
   const text = typeof data === 'string' ? data : Buffer.from(data).toString('latin1')
   if (/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----|^PuTTY-User-Key-File-/m.test(text))
-    return parsePrivateKey(data, { insecure: true, minRsaBits: 1024, ...(passphrase === undefined ? {} : { passphrase }) })
+    return parsePrivateKey(data, {
+      insecure: true,
+      minRsaBits: 1024,
+      ...(passphrase === undefined ? {} : { passphrase }),
+    })
   // A raw blob starts with the length of its type's name.
   if (typeof data !== 'string' && data[0] === 0 && data[1] === 0) return publicKeyFromBlob(data)
   return parsePublicKey(data)

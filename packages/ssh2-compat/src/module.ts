@@ -1,8 +1,8 @@
 /** The shape of the module: a Client that may be called without `new` and carries every other name. */
 
 import { type Callable, callable } from './callable.ts'
-import { Client as ClientClass } from './client.ts'
 import { Channel } from './channel.ts'
+import { Client as ClientClass } from './client.ts'
 import { Connection } from './connection.ts'
 import { OPEN_MODE, STATUS_CODE } from './constants.ts'
 import { Server as ServerClass } from './server.ts'

@@ -7,7 +7,13 @@ import type { PublicKey } from '@hawser/keys'
 import { resolveAlgorithms } from './algorithms.ts'
 import { asBuffer } from './channel.ts'
 import { type ParsedKey, parsePrivate } from './keys.ts'
-import type { AnyAuthMethod, AuthenticationType, AuthHandlerMiddleware, ConnectConfig, DebugFunction } from './types.ts'
+import type {
+  AnyAuthMethod,
+  AuthenticationType,
+  AuthHandlerMiddleware,
+  ConnectConfig,
+  DebugFunction,
+} from './types.ts'
 
 export interface ClientSettings {
   readonly host: string
@@ -41,7 +47,8 @@ export function clientSettings(config: ConnectConfig): ClientSettings {
   if (typeof username !== 'string') throw new Error('Invalid username')
   if (config.agent !== undefined && config.agent !== null && config.agent !== '')
     throw new Error('the option agent is not served yet: use privateKey or password')
-  if (config.agentForward === true) throw new Error('You must set a valid agent path to allow agent forwarding')
+  if (config.agentForward === true)
+    throw new Error('You must set a valid agent path to allow agent forwarding')
   const { localHostname, localUsername } = config
   const privateKey =
     config.privateKey === undefined || config.privateKey === null
@@ -92,7 +99,12 @@ function optionalPort(port: number | string | undefined): number | undefined {
 
 /** The answer may come as a boolean, from a promise or by the callback, whichever is first. */
 function hostVerifier({ hostVerifier: verify, hostHash }: ConnectConfig): ClientSettings['verifyHostKey'] {
-  if (hostHash !== undefined && hostHash !== null && !getHashes().includes(hostHash.toLowerCase()) && !getHashes().includes(hostHash))
+  if (
+    hostHash !== undefined &&
+    hostHash !== null &&
+    !getHashes().includes(hostHash.toLowerCase()) &&
+    !getHashes().includes(hostHash)
+  )
     throw new Error(`Invalid host hash algorithm: ${hostHash} (valid are ${getHashes().join(', ')})`)
   if (typeof verify !== 'function') return () => true
   return (key) =>

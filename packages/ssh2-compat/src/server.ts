@@ -117,7 +117,8 @@ export class Server extends EventEmitter {
 }
 
 function hostKeys(list: ServerConfig['hostKeys']): readonly Signer[] {
-  if (list.length === 0) throw new Error('hostKeys is empty: a server needs at least one key to prove itself with')
+  if (list.length === 0)
+    throw new Error('hostKeys is empty: a server needs at least one key to prove itself with')
   return list.map((entry) => {
     const { key, passphrase } =
       typeof entry === 'object' && 'key' in entry ? entry : { key: entry, passphrase: undefined }

@@ -35,7 +35,14 @@ export class Session extends EventEmitter {
     sessionRequests(this.#core, {
       pty: (request) => {
         const { term, columns, rows, widthPixels, heightPixels, modes } = request.pty
-        const info = { term, cols: columns, rows, width: widthPixels, height: heightPixels, modes: { ...modes } }
+        const info = {
+          term,
+          cols: columns,
+          rows,
+          width: widthPixels,
+          height: heightPixels,
+          modes: { ...modes },
+        }
         this.#ask('pty', request, info)
       },
       env: (request) => {
@@ -46,7 +53,12 @@ export class Session extends EventEmitter {
       x11: (request) => {
         const { singleConnection, protocol, cookie, screen } = request.x11
         // The digits as bytes: their text is the documented string.
-        this.#ask('x11', request, { single: singleConnection, protocol, cookie: Buffer.from(cookie, 'latin1'), screen })
+        this.#ask('x11', request, {
+          single: singleConnection,
+          protocol,
+          cookie: Buffer.from(cookie, 'latin1'),
+          screen,
+        })
       },
       agentForward: (request) => this.#ask('auth-agent', request),
       windowChange: (size) => this.emit('window-change', undefined, undefined, windowInfo(size)),

@@ -28,7 +28,13 @@ export interface Prompt {
   echo?: boolean
 }
 
-export type AuthenticationType = 'none' | 'password' | 'publickey' | 'agent' | 'keyboard-interactive' | 'hostbased'
+export type AuthenticationType =
+  | 'none'
+  | 'password'
+  | 'publickey'
+  | 'agent'
+  | 'keyboard-interactive'
+  | 'hostbased'
 
 export interface NoAuthMethod {
   type: 'none'

@@ -1,0 +1,26 @@
+/** All cases of the conformance suite, and the way one of them is run. */
+
+import { channelCases } from './channel.ts'
+import { clientCases } from './client.ts'
+import { keyCases } from './keys.ts'
+import { type Case, type Ssh2, World } from './kit.ts'
+import { moduleCases } from './module.ts'
+import { serverCases } from './server.ts'
+
+export const cases: readonly Case[] = [
+  ...moduleCases,
+  ...clientCases,
+  ...channelCases,
+  ...serverCases,
+  ...keyCases,
+]
+
+/** Rejects when the case does not hold for `module`. */
+export async function runCase(one: Case, module: Ssh2): Promise<void> {
+  const world = new World()
+  try {
+    await one.run(module, world)
+  } finally {
+    world.end()
+  }
+}
