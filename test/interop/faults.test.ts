@@ -198,9 +198,11 @@ describePeers(['ssh', 'sshd'], 'a program ends by itself', () => {
   const server = join(folder, 'serve.mjs')
 
   beforeAll(async () => {
-    const programs = fileURLToPath(new URL('programs', import.meta.url))
     await build({
-      entryPoints: [join(programs, 'connect.ts'), join(programs, 'serve.ts')],
+      entryPoints: [
+        new URL('./programs/connect.ts', import.meta.url),
+        new URL('./programs/serve.ts', import.meta.url),
+      ].map((url) => fileURLToPath(url)),
       outdir: folder,
       outExtension: { '.js': '.mjs' },
       bundle: true,

@@ -55,7 +55,7 @@ export function transfer(options: TransferOptions): Promise<Transfer> {
 const block = new Rng('bulk data').bytes(65_536)
 
 /** `total` bytes in pieces of 64 KiB, no two alike: a lost, doubled or swapped one changes the checksum. */
-export function* bulk(total: number): Generator<Buffer> {
+function* bulk(total: number): Generator<Buffer> {
   for (let at = 0, number = 0; at < total; at += block.length, number++) {
     const piece = Buffer.from(block.subarray(0, Math.min(block.length, total - at)))
     piece.writeUInt32BE(number)
@@ -132,7 +132,7 @@ async function asClient(o: TransferOptions): Promise<Transfer> {
 async function asServer(o: TransferOptions): Promise<Transfer> {
   let rekeys = 0
   let cipher = ''
-  let failure: unknown
+  let failure: Error | undefined
   const user = parsePublicKey(sharedKeyFile('ed25519', 'user').publicLine)
   await using server = await listen({
     port: 0,
@@ -143,7 +143,7 @@ async function asServer(o: TransferOptions): Promise<Transfer> {
     },
     onSession: (session) => {
       session.onExec((exec) => {
-        serveBulk(exec.command, exec.accept()).catch((error: unknown) => {
+        serveBulk(exec.command, exec.accept()).catch((error: Error) => {
           failure = error
         })
       })

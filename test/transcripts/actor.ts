@@ -5,7 +5,7 @@ import { channelRequests } from '@hawser/connection'
 import type { AlgorithmNames, Backend } from '@hawser/crypto'
 import { createVerifier, type PrivateKey, parsePrivateKey } from '@hawser/keys'
 import { Engine, type EngineEvent } from '@hawser/session'
-import { DisconnectReason } from '@hawser/wire'
+import { assertNever, DisconnectReason } from '@hawser/wire'
 import { seededProvider } from './seeded.ts'
 
 /** What an engine is made of and what its application does; all that a replay needs beside the peer's bytes. */
@@ -120,8 +120,17 @@ export class Actor {
       case 'closed':
         if (this.#part.role === 'client') transport.disconnect(DisconnectReason.byApplication, 'done')
         return
-      default:
+      case 'disconnect':
+      case 'eof':
+      case 'ext-info':
+      case 'global-reply':
+      case 'ident':
+      case 'open-failed':
+      case 'reply':
+      case 'writable':
         return
+      default:
+        assertNever(event)
     }
   }
 
@@ -168,7 +177,7 @@ function signed(key: PrivateKey, algorithm: string, data: Uint8Array): Uint8Arra
 }
 
 /** An event on one line; bytes as their length and the beginning of their SHA-256. */
-export function words(event: EngineEvent): string {
+function words(event: EngineEvent): string {
   const told: unknown = event.type === 'auth-client' || event.type === 'auth-server' ? event.event : event
   return `${event.type} ${JSON.stringify(told, (name, value: unknown) => {
     if (value instanceof Uint8Array)
