@@ -10,6 +10,8 @@ export function library(entry: Record<string, string>, more: Options = {}): Retu
     sourcemap: true,
     clean: true,
     splitting: true,
+    // Rollup writes the CJS files; without it they come from a transform that rewrites `?.` into slow helper calls.
+    treeshake: more.splitting !== false,
     external: [/^#/, /^node:/],
     removeNodeProtocol: false,
     dts: { compilerOptions: { ignoreDeprecations: '6.0', customConditions: [] } },

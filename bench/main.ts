@@ -67,7 +67,7 @@ interface Result {
 
 const userKey = sharedKeyFile('ed25519', 'user')
 const hostKey = sharedKeyFile('ed25519', 'host')
-const sshd = await startSshd({ logLevel: 'ERROR', extra: ['MaxStartups 1000', 'MaxSessions 1000'] })
+const sshd = await startSshd({ logLevel: 'INFO', extra: ['MaxStartups 1000', 'MaxSessions 1000'] })
 await pinProcess(serverCore, sshd.pid)
 try {
   const rows = [...execRows(), ...handshakeRows()].filter((row) => row.work.includes(values.only))

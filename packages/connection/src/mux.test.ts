@@ -246,7 +246,7 @@ describe('data', () => {
 })
 
 describe('credit', () => {
-  test('goes back in batches of an eighth of the window', () => {
+  test('goes back in batches of a quarter of the window', () => {
     const mux = muxWithChannel({ mux: { window: 2_097_152 } })
     const adjusts: number[] = []
     for (let at = 0; at < 64; at++) {
@@ -255,7 +255,7 @@ describe('credit', () => {
       for (const payload of payloads(mux))
         adjusts.push(messages.channelWindowAdjust.decode(payload).bytesToAdd)
     }
-    expect(adjusts).toEqual(Array.from({ length: 8 }, () => 262_144))
+    expect(adjusts).toEqual(Array.from({ length: 4 }, () => 524_288))
   })
 
   test.each([

@@ -77,12 +77,12 @@ export class ReceiveWindow {
   }
 
   /**
-   * Whether credit should go back now: an eighth of the window (at least 64 KiB, at most half of it) is waiting,
+   * Whether credit should go back now: a quarter of the window (at least 64 KiB, at most half of it) is waiting,
    * or everything is consumed and the peer could not send a full packet.
    */
   get due(): boolean {
     if (this.#returning === 0) return false
-    if (this.#returning >= Math.min(this.#size / 2, Math.max(leastAdjust, this.#size / 8))) return true
+    if (this.#returning >= Math.min(this.#size / 2, Math.max(leastAdjust, this.#size / 4))) return true
     return this.#delivered === 0 && this.#available < this.#maxPacket
   }
 

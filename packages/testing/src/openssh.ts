@@ -37,8 +37,8 @@ export interface SshdOptions extends AlgorithmOptions {
   readonly authorizedKeys?: readonly string[]
   /** More lines for sshd_config; they stand first, so they win. */
   readonly extra?: readonly string[]
-  /** `LogLevel`. Default: VERBOSE. */
-  readonly logLevel?: string
+  /** `LogLevel`. Default: VERBOSE. Quieter ones than INFO hide the line that says that sshd listens. */
+  readonly logLevel?: 'INFO' | 'VERBOSE' | 'DEBUG' | 'DEBUG2' | 'DEBUG3'
 }
 
 export interface Sshd {

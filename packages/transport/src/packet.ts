@@ -115,6 +115,8 @@ export class PacketReader {
   #opener: PacketOpener
   #decompressor: Decompressor | undefined
   #limit: number = packetLimits.beforeAuthentication
+  /** Where a packet that came in several pieces is put together. */
+  #scratch = new Uint8Array(0)
   /** Of the packet being read; -1 while its head is not there yet. */
   #length = -1
   #seq: number
@@ -172,8 +174,10 @@ export class PacketReader {
     }
     const length = this.#length
     const size = 4 + length + opener.tagSize
-    const packet = queue.take(size)
-    if (packet === undefined) return undefined
+    if (size > queue.length) return undefined
+    if (this.#scratch.length < size) this.#scratch = new Uint8Array(scratchSize(size))
+    // Openers keep nothing of a packet and give nothing that is a view of it, so its memory can serve again.
+    const packet = queue.take(size, this.#scratch) as Uint8Array
     this.#length = -1
     if (this.#packets >= packetsPerKey)
       throw new LimitError('packets-per-key', 'the peer has used up the sequence numbers under one key')
@@ -208,4 +212,11 @@ export class PacketReader {
       throw new LimitError('packet-length', `bad packet length ${length}: the limit is ${this.#limit}`)
     return length
   }
+}
+
+/** Room for packets of `size` and a little more, so that it grows a few times at most. */
+function scratchSize(size: number): number {
+  let room = 4_096
+  while (room < size) room *= 2
+  return room
 }

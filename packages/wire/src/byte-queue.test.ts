@@ -11,7 +11,7 @@ class NaiveQueue {
   peek(count: number): Uint8Array | undefined {
     return count > this.bytes.length ? undefined : Uint8Array.from(this.bytes.slice(0, count))
   }
-  take(count: number): Uint8Array | undefined {
+  take(count: number, _scratch?: Uint8Array): Uint8Array | undefined {
     return count > this.bytes.length ? undefined : Uint8Array.from(this.bytes.splice(0, count))
   }
   skip(count: number): void {
@@ -34,6 +34,7 @@ describe('ByteQueue', () => {
         arbitrary: fc.uint8Array({ maxLength: 25, max: 9 }).map((chunk) => ['push', chunk] as const),
       },
       { weight: 3, arbitrary: size.map((count) => ['take', count] as const) },
+      { weight: 2, arbitrary: size.map((count) => ['takeInto', count] as const) },
       size.map((count) => ['peek', count] as const),
       size.map((count) => ['skip', count] as const),
       fc.integer({ min: 0, max: 10 }).map((byte) => ['indexOf', byte] as const),
@@ -46,6 +47,7 @@ describe('ByteQueue', () => {
       fc.property(fc.array(call, { maxLength: 120 }), (calls) => {
         const queue = new ByteQueue()
         const naive = new NaiveQueue()
+        const scratch = new Uint8Array(20) // too small for some
         for (const step of calls) {
           const [left, right] = [queue, naive].map((one): unknown => {
             switch (step[0]) {
@@ -53,6 +55,8 @@ describe('ByteQueue', () => {
                 return one.push(step[1].slice())
               case 'take':
                 return one.take(step[1])
+              case 'takeInto':
+                return one.take(step[1], scratch)
               case 'peek':
                 return one.peek(step[1])
               case 'skip':
