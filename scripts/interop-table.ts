@@ -1,7 +1,8 @@
-/** Prints the interop matrix: every algorithm alone, our client against sshd and ssh against our server. `npm run interop` */
+/** Prints the interop matrix: every algorithm alone, our client against sshd and ssh against our server; then the other implementations that are installed. `npm run interop` */
 
 import { findPeer, whyMissing } from '@hawser/testing'
 import { directions, Ends, groups, rows } from '../test/interop/matrix.ts'
+import { foreigners } from '../test/interop/matrix-peers.ts'
 
 const width = Math.max(...rows.map(({ name }) => name.length)) + 2
 const needs = { 'client to sshd': 'sshd', 'ssh to server': 'ssh' } as const
@@ -29,18 +30,20 @@ try {
           cells.push('–')
           continue
         }
-        try {
-          const ms = await ends.run(row, direction)
-          passed++
-          cells.push(`ok   ${String(Math.round(ms)).padStart(5)} ms`)
-        } catch (error) {
-          failed++
-          cells.push('FAIL')
-          problems.push(`${row.group}, ${row.name}, ${direction}: ${(error as Error).message}`)
-        }
+        cells.push(await cell(`${row.group}, ${row.name}, ${direction}`, () => ends.run(row, direction)))
       }
       console.log(`${row.name.padEnd(width)}${cells.map((cell) => cell.padEnd(20)).join('')}`.trimEnd())
     }
+  }
+  for (const { peer, direction, rows: suites, why, run } of foreigners) {
+    const missing = whyMissing(peer) ?? why()
+    const title = `${peer} ${findPeer(peer)?.version ?? ''}`.trim()
+    console.log(`\n${title}: ${direction}${missing === undefined ? '' : `: not tried, ${missing}`}`)
+    if (missing !== undefined) continue
+    for (const row of suites)
+      console.log(
+        `${await cell(`${peer}, ${direction}, ${row.name}`, () => timed(() => run(row, ends)))}   ${row.name}`,
+      )
   }
 } finally {
   await ends.stop()
@@ -49,3 +52,22 @@ try {
 for (const problem of problems) console.error(`\n${problem}`)
 console.log(`\n${passed} ok, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
+
+/** Runs one row and gives what stands in the table. */
+async function cell(what: string, run: () => Promise<number>): Promise<string> {
+  try {
+    const ms = await run()
+    passed++
+    return `ok   ${String(Math.round(ms)).padStart(5)} ms`
+  } catch (error) {
+    failed++
+    problems.push(`${what}: ${(error as Error).message}`)
+    return 'FAIL'.padEnd(13)
+  }
+}
+
+async function timed(run: () => Promise<void>): Promise<number> {
+  const begun = performance.now()
+  await run()
+  return performance.now() - begun
+}

@@ -5,7 +5,15 @@ import { type Client, connect } from '@hawser/client'
 import { type AlgorithmNames, defaultProvider, defaults } from '@hawser/crypto'
 import { parsePrivateKey, parsePublicKey, type Signer } from '@hawser/keys'
 import { type Listener, listen, spawnProcess } from '@hawser/server/node'
-import { type KeyFileType, Rng, runSsh, type Sshd, sharedKeyFile, startSshd } from '@hawser/testing'
+import {
+  type KeyFileType,
+  Rng,
+  type RunResult,
+  runSsh,
+  type Sshd,
+  sharedKeyFile,
+  startSshd,
+} from '@hawser/testing'
 import type { Negotiated } from '@hawser/transport'
 
 export const groups = ['key exchange', 'cipher and MAC', 'host key', 'user key'] as const
@@ -69,6 +77,15 @@ interface SeenLogin {
   readonly algorithm: string
 }
 
+/** What a foreign client is to do with our server. */
+export interface Target {
+  readonly port: number
+  readonly user: string
+  readonly command: string
+  /** For the program's standard input. */
+  readonly input: Uint8Array
+}
+
 /** Both kinds of server that the rows talk to, shared by all of them. Start one per run and stop it at the end. */
 export class Ends {
   readonly #sshds = new Map<string, Promise<Sshd>>()
@@ -121,6 +138,15 @@ export class Ends {
 
   async #ourClient(row: Row): Promise<void> {
     const sshd = await this.#sshd(row.userAlgorithm)
+    const hostKeys = [...sshd.hostKeys.values()].map((key) => key.publicLine)
+    await this.ourClientTo({ port: sshd.port, user: sshd.user, hostKeys }, row)
+  }
+
+  /** Our client, held to `row`, runs the program on a server. */
+  async ourClientTo(
+    server: { readonly port: number; readonly user: string; readonly hostKeys: readonly string[] },
+    row: Row,
+  ): Promise<void> {
     const key = parsePrivateKey(sharedKeyFile(row.userKey, 'user').privateText)
     // OpenSSH 9.2 announces (RFC 8308) more than it is set to accept, so our side has to be held to the algorithm too.
     const { publicKey, algorithms } = key
@@ -130,11 +156,11 @@ export class Ends {
       sign: (algorithm, data) => key.sign(algorithm, data),
     }
     await using client = await connect({
-      host: sshd.host,
-      port: sshd.port,
-      user: sshd.user,
+      host: '127.0.0.1',
+      port: server.port,
+      user: server.user,
       auth: [{ method: 'publickey', signer }],
-      hostKey: { keys: [...sshd.hostKeys.values()].map((key) => parsePublicKey(key.publicLine)) },
+      hostKey: { keys: server.hostKeys.map((line) => parsePublicKey(line)) },
       algorithms: row.algorithms,
     })
     deepStrictEqual(
@@ -143,23 +169,31 @@ export class Ends {
     )
   }
 
-  async #ourServer(row: Row): Promise<void> {
+  #ourServer(row: Row): Promise<void> {
     const { kex, cipher, mac, serverHostKey } = row.algorithms
+    return this.theirClient(row, ({ port, user, input }) =>
+      runSsh({
+        port,
+        user,
+        command,
+        input,
+        identities: [sharedKeyFile(row.userKey, 'user').path],
+        knownHosts: hostKeyTypes.map(
+          (type) => `[127.0.0.1]:${port} ${sharedKeyFile(type, 'host').publicLine}`,
+        ),
+        ...(kex === undefined ? {} : { kex }),
+        ...(cipher === undefined ? {} : { ciphers: cipher }),
+        ...(mac === undefined ? {} : { macs: mac }),
+        ...(serverHostKey === undefined ? {} : { hostKeyAlgorithms: serverHostKey }),
+        ...(row.userAlgorithm === undefined ? {} : { publicKeyAlgorithms: [row.userAlgorithm] }),
+      }),
+    )
+  }
+
+  /** A client that `run` starts, held to `row` by it, runs the program on our server. */
+  async theirClient(row: Row, run: (target: Target) => Promise<RunResult>): Promise<void> {
     const user = `run-${++this.#runs}`
-    const { port } = this.#server
-    const result = await runSsh({
-      port,
-      user,
-      command,
-      input: echoed,
-      identities: [sharedKeyFile(row.userKey, 'user').path],
-      knownHosts: hostKeyTypes.map((type) => `[127.0.0.1]:${port} ${sharedKeyFile(type, 'host').publicLine}`),
-      ...(kex === undefined ? {} : { kex }),
-      ...(cipher === undefined ? {} : { ciphers: cipher }),
-      ...(mac === undefined ? {} : { macs: mac }),
-      ...(serverHostKey === undefined ? {} : { hostKeyAlgorithms: serverHostKey }),
-      ...(row.userAlgorithm === undefined ? {} : { publicKeyAlgorithms: [row.userAlgorithm] }),
-    })
+    const result = await run({ port: this.#server.port, user, command, input: echoed })
     const login = this.#logins.get(user)
     deepStrictEqual(
       {
