@@ -3,5 +3,10 @@ import { library } from '../../tsup.base.ts'
 /** `require()` gives what `default` is: the Client that carries every name. */
 export default library(
   { index: 'src/index.ts' },
-  { footer: ({ format }) => (format === 'cjs' ? { js: 'module.exports = module.exports.default;' } : {}) },
+  {
+    // One file straight from esbuild: the footer must come after the exports, which Rollup and the splitter put last.
+    splitting: false,
+    treeshake: false,
+    footer: ({ format }) => (format === 'cjs' ? { js: 'module.exports = module.exports.default;' } : {}),
+  },
 )

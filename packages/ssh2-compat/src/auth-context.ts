@@ -2,6 +2,7 @@
 
 import { EventEmitter } from 'node:events'
 import type { AuthExchange } from '@hawser/session'
+import { assertNever } from '@hawser/wire'
 import { asBuffer } from './channel.ts'
 import { Link } from './link.ts'
 import { fromBlob, hashOf } from './signatures.ts'
@@ -190,7 +191,9 @@ export function authContext(exchange: AuthExchange): AuthContext {
       return new KeyboardAuthContext(exchange, request)
     case 'hostbased':
       return new HostbasedAuthContext(exchange, request)
-    default:
+    case 'none':
       return new NoneAuthContext(exchange)
+    default:
+      return assertNever(request)
   }
 }

@@ -41,10 +41,11 @@ export function programRequest(
   }
 }
 
-function environment(env: Readonly<Record<string, unknown>>): Record<string, string> {
+function environment(env: NonNullable<ShellOptions['env']>): Record<string, string> {
   const strings: Record<string, string> = {}
+  // Programs in JavaScript also leave null where there is no value.
   for (const [key, value] of Object.entries(env))
-    if (value !== undefined && value !== null) strings[key] = String(value)
+    if (value !== undefined && (value as unknown) !== null) strings[key] = String(value)
   return strings
 }
 

@@ -104,7 +104,7 @@ export const channelCases: readonly Case[] = [
           session.on('exec', (accept) => {
             const stream = accept()
             let input = ''
-            stream.on('data', (piece) => (input += piece))
+            stream.on('data', (piece: Buffer) => (input += piece))
             stream.on('end', () => {
               stream.write(input.toUpperCase())
               stream.exit(0)
@@ -149,7 +149,10 @@ export const channelCases: readonly Case[] = [
         onConnection: serving((session) =>
           session.on('exec', (accept, _reject, info) => {
             const stream = accept()
-            if (info.command !== 'fill') return stream.end()
+            if (info.command !== 'fill') {
+              stream.end()
+              return
+            }
             sent = stream
             const fill = (): void => {
               do written += 65_536

@@ -37,8 +37,8 @@ export const moduleCases: readonly Case[] = [
         [1, 3, 26, 27, 58, 58, 59, 59, 14, 15, 46, 46, 47, 47],
       )
       strictEqual(stringToFlags('q' as 'r'), null)
-      strictEqual((STATUS_CODE as Record<string, number>)['NO_CONNECTION'], 6)
-      strictEqual((STATUS_CODE as Record<string, number>)['CONNECTION_LOST'], 7)
+      strictEqual((STATUS_CODE as unknown as Record<string, number>)['NO_CONNECTION'], 6)
+      strictEqual((STATUS_CODE as unknown as Record<string, number>)['CONNECTION_LOST'], 7)
     },
   },
   {
