@@ -96,6 +96,26 @@ describePeers(['sshd'], 'client examples against sshd', () => {
     expect(ours).toBe('FIRST :: connection ready\nSECOND :: connection ready\nthrough\n\n')
   })
 
+  test('forwardIn: a connection from the server', async () => {
+    const outputs = await Promise.all(
+      both.map(async (module) => {
+        const program = await startServerProgram(module, 'forward-in', [config])
+        try {
+          await program.saw('!\n')
+          const port = Number(/port (\d+)!/.exec(program.output())?.[1])
+          const response = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })
+          expect(response.status).toBe(404)
+          await program.saw('TCP :: CLOSED')
+          return program.output().replaceAll(String(port), 'PORT')
+        } finally {
+          await program.stop()
+        }
+      }),
+    )
+    expect(outputs[1]).toBe(outputs[0])
+    expect(outputs[1]).toContain('TCP :: DATA: GET / HTTP/1.1')
+  })
+
   test('a subsystem', async () => {
     const [theirs, ours] = await outputs('subsys', 'echo')
     expect(ours).toBe(theirs)
@@ -211,6 +231,50 @@ describePeers(['ssh'], "the documentation's server example and real ssh", () => 
         code: 0,
         complaint: 'Oh no, the dreaded errors!\n',
       })
+    })
+
+  const visits: readonly [
+    title: string,
+    options: () => Partial<Parameters<typeof runSsh>[0]>,
+    expected: object,
+  ][] = [
+    [
+      'a shell in a terminal',
+      () => ({ flags: ['-tt'], input: 'exit\n' }),
+      { text: 'welcome\r\nbye\r\n', code: 0 },
+    ],
+    ['a command killed by a signal', () => ({ command: 'killed' }), { text: '', code: 255 }],
+    [
+      'a pipe through cat',
+      () => ({ command: 'cat', input: 'x'.repeat(300_000) }),
+      { text: 'x'.repeat(300_000), code: 0 },
+    ],
+    [
+      'a connection through the server (-W)',
+      () => ({ flags: ['-W', `127.0.0.1:${webPort}`], input: 'GET / HTTP/1.0\r\n\r\n' }),
+      { text: expect.stringMatching(/^HTTP\/1\.1 200 OK/), code: 0 },
+    ],
+  ]
+  for (const [title, options, expected] of visits)
+    test(`${title}: the same with both modules`, async () => {
+      const [theirs, ours] = await Promise.all(
+        both.map(async (module) => {
+          const server = await startServerProgram(module, 'server-full', [
+            hostKey.path,
+            `${userKey.path}.pub`,
+          ])
+          try {
+            const login = { user: 'foo', identities: [userKey.path] }
+            const { text, code } = await runSsh({ port: server.port, ...login, ...options() })
+            await server.saw('closed')
+            return { text, code, server: server.output() }
+          } finally {
+            await server.stop()
+          }
+        }),
+      )
+      expect(ours).toEqual(theirs)
+      expect(ours).toMatchObject(expected)
     })
 
   test('a wrong password is refused', async () => {

@@ -249,6 +249,8 @@ export class Client extends EventEmitter {
         if (shown?.attempts !== undefined && skipped.length > 0)
           shown.attempts = [...shown.attempts, ...skipped]
         if (shown !== undefined) this.#fail(shown)
+        // Who was silent until now is not waited for.
+        if (shown?.level === 'client-timeout') setImmediate(() => this.#link?.session.destroy())
       },
       closed: () => this.#closed(socket),
     })

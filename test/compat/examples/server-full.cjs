@@ -49,7 +49,12 @@ new ssh2.Server({
       }).on('exec', function(accept, reject, info) {
         console.log('exec ' + info.command);
         var stream = accept();
-        if (info.command === 'cat') return stream.pipe(stream).on('finish', function() { stream.exit(0); stream.end(); });
+        if (info.command === 'cat') {
+          return stream.on('end', function() {
+            stream.exit(0);
+            stream.end();
+          }).pipe(stream, { end: false });
+        }
         if (info.command === 'killed') stream.exit('KILL', true, 'no reason');
         else {
           stream.stderr.write('to stderr\n');
