@@ -17,15 +17,10 @@ export interface Authentication {
 }
 
 export function isAuthenticationEvent(event: EngineEvent): event is AuthenticationEvent {
-  switch (event.type) {
-    case 'auth-client':
-    case 'auth-server':
-    case 'ask-host-key':
-    case 'ask-signature':
-      return true
-    default:
-      return false
-  }
+  const { type } = event
+  return (
+    type === 'auth-client' || type === 'auth-server' || type === 'ask-host-key' || type === 'ask-signature'
+  )
 }
 
 /**

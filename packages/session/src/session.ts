@@ -2,7 +2,7 @@
 
 import { type ChannelId, ChannelOpenError, type ReplyToken, type RequestId } from '@hawser/connection'
 import type { Negotiated } from '@hawser/transport'
-import { DisconnectReason, UsageError } from '@hawser/wire'
+import { assertNever, DisconnectReason, UsageError } from '@hawser/wire'
 import { type Authentication, type AuthenticationEvent, isAuthenticationEvent } from './authentication.ts'
 import { Channel, type ChannelHost, type StreamNumber } from './channel.ts'
 import { Drive, type Timing } from './drive.ts'
@@ -252,7 +252,7 @@ export class Session {
   }
 
   #event(event: EngineEvent): void {
-    if (isAuthenticationEvent(event)) return this.#authentication.event(event as AuthenticationEvent)
+    if (isAuthenticationEvent(event)) return this.#authentication.event(event)
     switch (event.type) {
       case 'data':
         this.#channels.get(event.channel)?.receiveData(event.data, event.stream as StreamNumber)
@@ -305,7 +305,7 @@ export class Session {
         this.#hooks.disconnect?.(event.by, event.reason, event.description)
         return
       default:
-        return
+        assertNever(event)
     }
   }
 
