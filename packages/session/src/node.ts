@@ -140,16 +140,26 @@ export function toNodeWritable(channel: Channel, stream: StreamNumber): Writable
   })
 }
 
+/** After the peer's EOF everything is there: a loss of the channel then takes nothing from the reader, it only ends a duplex's other side. */
 function feed(channel: Channel, stream: StreamNumber, readable: Readable, credit: Credit): void {
+  let ended = false
   channel.attach(stream, {
     data(bytes) {
       if (readable.destroyed) channel.consumed(bytes.length)
       else credit.push(readable, bytes)
     },
-    end: () => void readable.push(null),
+    end() {
+      ended = true
+      readable.push(null)
+    },
     close(error) {
-      if (error !== undefined) readable.destroy(error)
-      else if (!readable.readableEnded) readable.push(null)
+      if (!ended) {
+        if (error === undefined) readable.push(null)
+        else readable.destroy(error)
+      } else if (error !== undefined && readable instanceof Duplex) {
+        if (readable.readableEnded) readable.destroy(error)
+        else readable.once('end', () => readable.destroy(error))
+      }
     },
   })
 }
