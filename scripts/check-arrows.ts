@@ -37,7 +37,7 @@ export const table: Readonly<Record<string, Row>> = {
   wire: { may: [] },
   crypto: {
     may: ['wire'],
-    npm: ['@noble/'],
+    npm: ['@noble/', 'pako'],
     node: ['node:crypto', 'node:zlib'],
     nodeFiles: /^backend\.node\.ts$/,
   },

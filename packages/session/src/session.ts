@@ -3,7 +3,7 @@
 import { type ChannelId, ChannelOpenError, type ReplyToken, type RequestId } from '@hawser/connection'
 import type { Negotiated } from '@hawser/transport'
 import { assertNever, DisconnectReason, UsageError } from '@hawser/wire'
-import { type Authentication, type AuthenticationEvent, isAuthenticationEvent } from './authentication.ts'
+import { type Authentication, isAuthenticationEvent } from './authentication.ts'
 import { Channel, type ChannelHost, type StreamNumber } from './channel.ts'
 import { Drive, type Timing } from './drive.ts'
 import type { Engine, EngineEvent } from './engine.ts'
@@ -82,6 +82,7 @@ export class Session {
       ...(parts.trace === undefined ? {} : { trace: parts.trace }),
       handlers: {
         event: (event) => this.#event(event),
+        drain: () => this.#hooks.drain?.(),
         failed: (error) => this.#failed(error),
         closed: () => this.#closed(),
       },
