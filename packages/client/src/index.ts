@@ -1,3 +1,4 @@
+export type { Channel } from '@hawser/session'
 export { attemptsInOrder, orderOf } from './auth-order.ts'
 export { channelPipe } from './channel-pipe.ts'
 export { Client, type ClientParts, type ExecOptions, type ShellOptions } from './client.ts'
