@@ -192,8 +192,10 @@ describe('check-arrows refuses', () => {
     expect(withManifest('wire', (m) => Object.assign(m.dependencies, { '@hawser/keys': '^0.1.0' }))).toEqual([
       'dependencies has @hawser/keys; wire may import no other package',
     ])
-    expect(withManifest('agent', (m) => Object.assign(m.dependencies, { '@hawser/wire': '*' }))).toEqual([
-      'dependencies has @hawser/wire, which no source imports',
+    expect(
+      withManifest('crypto', (m) => Object.assign(m.dependencies, { '@noble/unused': '^1.0.0' })),
+    ).toEqual(['dependencies has @noble/unused, which no source imports'])
+    expect(withManifest('userauth', (m) => Object.assign(m.dependencies, { '@hawser/wire': '*' }))).toEqual([
       'the range of @hawser/wire is *; write ^major.minor.patch',
     ])
     expect(withManifest('wire', (m) => Object.assign(m, { devDependencies: { vitest: '4.1.12' } }))).toEqual([
@@ -202,9 +204,9 @@ describe('check-arrows refuses', () => {
   })
 
   test('an import that the manifest does not list', () => {
-    plant('agent/src/planted.ts', `import '@hawser/wire'\n`)
+    plant('crypto/src/planted.ts', `import '@noble/unlisted'\n`)
     expect(said(checkArrows)).toEqual([
-      'packages/agent/src/planted.ts:1: imports @hawser/wire, which packages/agent/package.json does not list in its dependencies',
+      'packages/crypto/src/planted.ts:1: imports @noble/unlisted, which packages/crypto/package.json does not list in its dependencies',
     ])
   })
 
