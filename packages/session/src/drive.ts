@@ -23,6 +23,8 @@ export interface Timing {
 export interface DriveHandlers {
   /** Every event of the engine, in order. What it throws becomes an uncaught exception and disturbs nothing else. */
   event(event: EngineEvent): void
+  /** The pipe takes more again, and what waited has left. */
+  drain(): void
   /** The connection has failed; called at most once, before `closed`. */
   failed(error: Error): void
   /** The pipe is closed and nothing more will happen; called exactly once. */
@@ -32,8 +34,8 @@ export interface DriveHandlers {
 /** How long the peer may keep its side open after our last word, and how long unsent data may hold that word back. */
 const lingerMs = { afterDisconnect: 1_000, unsentData: 10_000 } as const
 
-/** What may arrive while an answer is pending before the pipe is asked to pause. */
-const heldBytes = 256 * 1024
+/** Bytes that may arrive while an answer of ours is pending, or wait for a peer that does not read, before the pipe is asked to pause. */
+const mostHeld = 256 * 1024
 
 /** Moves bytes and events until the end. One instance serves one connection. */
 export class Drive {
@@ -143,10 +145,7 @@ export class Drive {
       if (this.#holding > 0 || this.#closed) return
       this.#heldBytes = 0
       this.#startReadyClock()
-      if (this.#paused) {
-        this.#paused = false
-        this.#pipe.resume()
-      }
+      this.#resume()
     }
   }
 
@@ -197,10 +196,11 @@ export class Drive {
     this.#end()
   }
 
-  /** Closes at once, without a word to the peer. */
+  /** Closes at once, without a word to the peer; without `error` it is an end that was wanted, and nothing has failed. */
   destroy(error?: Error): void {
     if (this.#closed) return
     if (error !== undefined) this.fail(error)
+    this.#ended = true
     this.#pipe.destroy()
     this.#onClose()
   }
@@ -212,18 +212,29 @@ export class Drive {
     this.engine.receive(bytes)
     this.#pump()
     this.scheduleFlush()
-    if (this.#holding > 0) {
-      this.#heldBytes += bytes.length
-      if (this.#heldBytes > heldBytes && !this.#paused) {
-        this.#paused = true
-        this.#pipe.pause()
-      }
+    if (this.#holding > 0) this.#heldBytes += bytes.length
+    if (!this.#paused && (this.#heldBytes > mostHeld || this.#overdue)) {
+      this.#paused = true
+      this.#pipe.pause()
     }
+  }
+
+  /** The peer asks for answers (pongs, say) and does not read them: then we do not read it either. */
+  get #overdue(): boolean {
+    return this.#congested && this.engine.transport.queued > mostHeld
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#heldBytes > mostHeld || this.#overdue) return
+    this.#paused = false
+    this.#pipe.resume()
   }
 
   #onDrain(): void {
     this.#congested = false
     this.flush()
+    this.#resume()
+    if (this.writable) this.#guarded(() => this.#handlers.drain())
   }
 
   #onClose(error?: Error): void {

@@ -66,6 +66,18 @@ describe('a connection in memory', () => {
     expect(pair.server.error).toBeUndefined()
   })
 
+  test('destroy() without an error is an end that was wanted: nothing fails, what waits is told', async () => {
+    const failures: Error[] = []
+    const pair = await sessionPair({ client: { hooks: { failed: (error) => failures.push(error) } } })
+    await pair.client.ready
+    const waiting = pair.client.openChannel('session').catch((error: unknown) => error)
+    pair.client.destroy()
+    await pair.client.closed
+    expect(pair.client.error).toBeUndefined()
+    expect(failures).toEqual([])
+    expect(await waiting).toMatchObject({ code: 'SSH_CLOSED' })
+  })
+
   test('rekeys under load lose nothing, from both sides at once', async () => {
     const limits = { rekeyLimits: { bytes: 64 * 1024 } }
     let exchanges = 0
@@ -472,5 +484,29 @@ describe('messages out of turn', () => {
     pair.server.drive.kick()
     await pair.client.closed
     expect(pair.client.error).toMatchObject({ code: 'SSH_PROTOCOL_ERROR' })
+  })
+})
+
+describe('a peer that floods', () => {
+  test('with what wants answers, and reads none of them, is not read either', async () => {
+    const pair = await sessionPair({ highWaterMark: 64 * 1024 })
+    await Promise.all([pair.client.ready, pair.server.ready])
+    const { transport } = pair.server.drive.engine
+    const client = pair.client.drive.engine.transport
+    pair.b.pause()
+    const unknown = Uint8Array.of(120) // each is answered with UNIMPLEMENTED
+    let sent = 0
+    for (let turn = 0; turn < 200; turn++) {
+      for (let i = 0; i < 200 && pair.server.writable; i++, sent++) transport.send(unknown)
+      pair.server.drive.flush()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(client.queued).toBeGreaterThan(256 * 1024)
+    expect(client.queued).toBeLessThan(300 * 1024)
+    expect(sent).toBeLessThan(20_000)
+    pair.b.resume()
+    await vi.waitFor(() => expect(client.queued).toBe(0))
+    await pair.server.rekey() // both still read and write
+    await pair.client.close()
   })
 })
