@@ -59,6 +59,7 @@ export class Channel {
   #queue: Pending[] = []
   #resolveClosed: () => void = () => undefined
   #remoteEof = false
+  #onRemoteEnd: (() => void) | undefined
   #eofSent = false
   #eofWanted = false
   #closeSent = false
@@ -187,6 +188,12 @@ export class Channel {
     this.#inbox.handler = handler
   }
 
+  /** Called when the peer says that it will send no more data, beside what readers are told. */
+  set onRemoteEnd(handler: () => void) {
+    this.#onRemoteEnd = handler
+    if (this.#remoteEof) handler()
+  }
+
   /** Sends EOF after all data that was written. */
   eof(): void {
     if (this.ended) return
@@ -218,6 +225,7 @@ export class Channel {
   receiveEof(): void {
     this.#remoteEof = true
     for (const sink of this.#sinks) sink?.end()
+    this.#onRemoteEnd?.()
   }
 
   receiveRequest(name: string, data: Uint8Array, token: ReplyToken | undefined): void {

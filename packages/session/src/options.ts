@@ -19,6 +19,8 @@ export interface SessionHooks {
   /** Client: a USERAUTH_BANNER. */
   banner?(message: string, language: string): void
   ready?(): void
+  /** The pipe takes more again, after `session.writable` was false. */
+  drain?(): void
   /** DISCONNECT was sent or received. */
   disconnect?(by: 'local' | 'remote', reason: number, description: string): void
   /** The one error of this connection. */
@@ -56,8 +58,8 @@ export interface HostKeyOffer {
   readonly changed: boolean
 }
 
-/** How a client tries to log in. */
-export type LoginAttempt =
+/** How a client tries to log in; `login` is the user name for this try alone, in place of the session's. */
+export type LoginAttempt = { readonly login?: string } & (
   | { readonly method: 'none' }
   | {
       readonly method: 'password'
@@ -88,6 +90,7 @@ export type LoginAttempt =
       readonly host: string
       readonly user: string
     }
+)
 
 /** What is known when the next attempt is chosen. */
 export interface AuthState {

@@ -20,8 +20,6 @@ export interface ChannelParts {
   readonly subtype?: string
   readonly allowHalfOpen?: boolean
   readonly highWaterMark?: number
-  /** Client: requests of the server that were taken before this object was there. */
-  readonly early?: readonly IncomingRequest[]
 }
 
 /** The arguments of `exit`, repeated by `close`. */
@@ -83,7 +81,6 @@ export class Channel extends Duplex {
     // Once whoever gets this channel, be it by a promise, has had the chance to listen.
     setImmediate(() => {
       this.#settled = true
-      for (const request of parts.early ?? []) this.#onRequest(request)
       if (!server) core.onRequest = (request) => this.#onRequest(request)
       this.#finishClose()
     })

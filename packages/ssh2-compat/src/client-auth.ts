@@ -88,9 +88,18 @@ function toAttempt(
 ): LoginAttempt | SkippedAttempt {
   const own: Partial<Record<string, unknown>> = typeof wish === 'object' ? { ...wish } : {}
   const type = typeof wish === 'object' ? wish.type : wish
+  const attempt = byMethod(type, own, settings, emitter)
+  const { username } = own
+  return 'reason' in attempt || typeof username !== 'string' ? attempt : { ...attempt, login: username }
+}
+
+function byMethod(
+  type: AuthenticationType,
+  own: Partial<Record<string, unknown>>,
+  settings: ClientSettings,
+  emitter: EventEmitter,
+): LoginAttempt | SkippedAttempt {
   const skip = (reason: string): SkippedAttempt => ({ method: String(type), reason })
-  if (typeof own['username'] === 'string' && own['username'] !== settings.username)
-    return skip(`the user name cannot change from ${settings.username} within a connection`)
   switch (type) {
     case 'none':
       return { method: 'none' }

@@ -15,8 +15,8 @@ const { forwardedTcpip, forwardedStreamlocal, x11 } = channelTypes
 export class Forwards {
   readonly #emitter: EventEmitter
   readonly #link: Link
-  /** `address:port` as servers name them in forwarded connections. */
-  readonly #tcp = new Set<string>()
+  /** `address:port` as servers name them in forwarded connections, and the port that is listened on. */
+  readonly #tcp = new Map<string, number>()
   readonly #unix = new Set<string>()
   /** X11 connections that may still come; Infinity once a request was not for a single one. */
   #x11 = 0
@@ -36,7 +36,10 @@ export class Forwards {
       const bound = port === 0 ? decoded(tcpipForwardReply, reply)?.boundPort : port
       if (bound === undefined)
         return callback?.(new Error('the server did not tell which port it listens on'), undefined as never)
-      this.#tcp.add(`${address}:${bound}`)
+      this.#tcp.set(`${address}:${bound}`, bound)
+      // Servers of that line name the port that was asked for, not the one they chose.
+      if (port === 0 && /^OpenSSH_5\./.test(this.#link.session.remoteIdent?.software ?? ''))
+        this.#tcp.set(`${address}:0`, bound)
       callback?.(undefined, bound)
     })
   }
@@ -45,7 +48,9 @@ export class Forwards {
     const { cancelTcpipForward } = globalRequests
     const data = cancelTcpipForward.encode({ addressToBind: address, portToBind: port >>> 0 })
     this.#request(cancelTcpipForward.name, data, `Unable to unbind from ${address}:${port}`, (error) => {
-      if (error === undefined) this.#tcp.delete(`${address}:${port}`)
+      if (error === undefined)
+        for (const [name, bound] of this.#tcp)
+          if (bound === port && name.startsWith(`${address}:`)) this.#tcp.delete(name)
       callback?.(error)
     })
   }
@@ -105,10 +110,11 @@ export class Forwards {
     switch (open.type) {
       case forwardedTcpip.name: {
         const o = decoded(forwardedTcpip, open.data)
-        if (o === undefined || !this.#tcp.has(`${o.connectedAddress}:${o.connectedPort}`)) return refuse(open)
+        const bound = o === undefined ? undefined : this.#tcp.get(`${o.connectedAddress}:${o.connectedPort}`)
+        if (o === undefined || bound === undefined) return refuse(open)
         return this.#offer('tcp connection', open, {
           destIP: o.connectedAddress,
-          destPort: o.connectedPort,
+          destPort: bound,
           srcIP: o.originatorAddress,
           srcPort: o.originatorPort,
         })

@@ -4,12 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { type ProcessRequest, startProcess } from '@hawser/client'
 import { ChannelRequestError, channelTypes } from '@hawser/connection'
-import {
-  beginClient,
-  type IncomingRequest,
-  type Session,
-  type Channel as SessionChannel,
-} from '@hawser/session'
+import { beginClient, type Session, type Channel as SessionChannel } from '@hawser/session'
 import { Channel } from './channel.ts'
 import { authOrder, type SkippedAttempt } from './client-auth.ts'
 import { Dialler } from './client-dial.ts'
@@ -17,6 +12,7 @@ import { Forwards } from './client-forwards.ts'
 import { type ProgramOptions, programRequest, ptyOptions } from './client-program.ts'
 import { debugTrace } from './debug.ts'
 import { type ClientErrorExtensions, connectionError, notConnected, requestError } from './errors.ts'
+import { announcesHostKeys, provenHostKeys } from './host-keys.ts'
 import { Link } from './link.ts'
 import { type ClientSettings, clientSettings } from './options.ts'
 import type {
@@ -45,6 +41,7 @@ export class Client extends EventEmitter {
   #forwards: Forwards | undefined
   #failed = false
   #destroyed = false
+  #noDelay = true
 
   /** Connects. A client that is connected ends that connection first, and connects anew after its `close`. */
   connect(config: ConnectConfig): this {
@@ -197,6 +194,7 @@ export class Client extends EventEmitter {
 
   /** TCP_NODELAY is on unless it is turned off here. */
   setNoDelay(noDelay = true): this {
+    this.#noDelay = noDelay
     const socket = this._sock as (Duplex & { setNoDelay?: (on: boolean) => void }) | undefined
     socket?.setNoDelay?.(noDelay)
     return this
@@ -254,7 +252,19 @@ export class Client extends EventEmitter {
       },
       closed: () => this.#closed(socket),
     })
+    if (!this.#noDelay) this.setNoDelay(false)
     this.#forwards = new Forwards(this, this.#link)
+    const { session } = this.#link
+    session.onRequest = (asked) => {
+      if (!announcesHostKeys(asked) || this.listenerCount('hostkeys') === 0) return asked.reject()
+      asked.accept()
+      provenHostKeys(session, asked).then(
+        (keys) => {
+          if (keys.length > 0) Link.run(() => this.emit('hostkeys', keys))
+        },
+        (error: Error) => settings.debug?.(`Host keys: ${error.message}`),
+      )
+    }
   }
 
   #fail(error: Error & ClientErrorExtensions): void {
@@ -307,12 +317,9 @@ export class Client extends EventEmitter {
     const request = programRequest(what, options)
     if (request.x11 !== undefined) this.#forwards?.expectX11(request.x11.singleConnection === true)
     void this.#start(link.session, request).then(
-      ({ core, early }) =>
+      (core) =>
         Link.run(() =>
-          callback(
-            undefined,
-            new Channel({ core, early, owner: link, server: false, subtype, allowHalfOpen }),
-          ),
+          callback(undefined, new Channel({ core, owner: link, server: false, subtype, allowHalfOpen })),
         ),
       (error) => {
         if (request.x11 !== undefined) this.#forwards?.forgetX11()
@@ -322,16 +329,10 @@ export class Client extends EventEmitter {
     return link.writable
   }
 
-  /** `early` holds what the server says before the program has the channel: a quick command may be over by then. */
-  async #start(
-    session: Session,
-    request: ProcessRequest,
-  ): Promise<{ core: SessionChannel; early: readonly IncomingRequest[] }> {
+  async #start(session: Session, request: ProcessRequest): Promise<SessionChannel> {
     const core = await session.openChannel(channelTypes.session.name)
-    const early: IncomingRequest[] = []
-    core.onRequest = (incoming) => void early.push(incoming)
     await startProcess(core, request)
-    return { core, early }
+    return core
   }
 
   #opensshRequest(

@@ -12,6 +12,7 @@ import { Channel } from './channel.ts'
 import { debugTrace } from './debug.ts'
 import { decoded } from './decode.ts'
 import { connectionError, notConnected, requestError } from './errors.ts'
+import { announceHostKeys, asksForProof, proveHostKeys } from './host-keys.ts'
 import { Link } from './link.ts'
 import { Session } from './session.ts'
 import type { Callback, ClientCallback, DebugFunction, Header } from './types.ts'
@@ -77,6 +78,7 @@ export class Connection extends EventEmitter {
         ident: (remote) => identified(header(remote)),
         ready: () => {
           this.authenticated = true
+          announceHostKeys(this.#link.session, settings.hostKeys)
           this.emit('ready')
         },
       },
@@ -219,6 +221,13 @@ export class Connection extends EventEmitter {
     if (name === globalRequests.noMoreSessions.name) {
       this.noMoreSessions = true
       request.accept()
+      return
+    }
+    if (asksForProof(request)) {
+      // A key that cannot sign proves nothing.
+      proveHostKeys(this.#link.session, this.#settings.hostKeys, request).catch(() => {
+        if (!request.answered) request.reject()
+      })
       return
     }
     const info = requestInfo(request)

@@ -11,11 +11,16 @@ import {
   parsePublicKey,
   publicKeyFromBlob,
   type Signer,
+  type VerifySignature,
 } from '@hawser/keys'
 import { equal, Reader } from '@hawser/wire'
 import { algorithmFor, fromBlob, rememberedAlgorithm, toBlob } from './signatures.ts'
 
-const verifySignature = createVerifier(undefined, { insecure: true, minRsaBits: 1024 })
+/** Checks signatures by every algorithm there is, the old ones too. */
+export const verifySignature: VerifySignature = createVerifier(undefined, {
+  insecure: true,
+  minRsaBits: 1024,
+})
 
 /** A key of one file. It also answers `[0]` and `length`, since files of the 0.8 line gave a list of one. */
 export class ParsedKey {

@@ -43,6 +43,7 @@ export class Link implements ChannelOwner {
         emitter.emit('handshake', negotiatedAlgorithms(negotiated, parts.role))
         if (!first) emitter.emit('rekey')
       },
+      drain: () => this.#drained(),
       failed: (error) => parts.failed(error),
       closed: () => {
         hooks.closed?.()
@@ -50,11 +51,6 @@ export class Link implements ChannelOwner {
         if (!(socket instanceof Socket)) setImmediate(() => this.#end())
       },
     })
-    const { onDrain } = pipe
-    pipe.onDrain = () => {
-      onDrain()
-      this.#drained()
-    }
     socket.on('end', () => emitter.emit('end'))
     socket.once('close', () => this.#end())
   }
@@ -72,7 +68,7 @@ export class Link implements ChannelOwner {
   }
 
   #drained(): void {
-    if (!this.#waiting || !this.session.writable) return
+    if (!this.#waiting) return
     this.#waiting = false
     this.#emitter.emit('continue')
   }

@@ -28,6 +28,10 @@ export class Session extends EventEmitter {
     this.#highWaterMark = highWaterMark
     // Listeners are attached once the program has this object.
     queueMicrotask(() => this.#listen())
+    core.onRemoteEnd = () => {
+      this.emit('eof')
+      this.emit('end')
+    }
     void core.closed.then(() => Link.run(() => this.emit('close')))
   }
 

@@ -253,7 +253,7 @@ export class UserauthClient {
     const { signer } = attempt
     const subject: SignatureSubject = {
       sessionId: this.#sessionId,
-      user: this.#user,
+      user: attempt.login ?? this.#user,
       service: this.#service,
       algorithm,
       key: signer.publicKey.blob,
@@ -349,7 +349,12 @@ export class UserauthClient {
     const { method: methodName } = attempt
     this.#send(
       'userauthRequest',
-      userauthRequest.encode({ userName: this.#user, serviceName: this.#service, methodName, data }),
+      userauthRequest.encode({
+        userName: attempt.login ?? this.#user,
+        serviceName: this.#service,
+        methodName,
+        data,
+      }),
     )
     this.#state = { at: 'sent', attempt, ...(algorithm === undefined ? {} : { algorithm }) }
   }

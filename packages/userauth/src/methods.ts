@@ -16,9 +16,11 @@ export interface Prompt {
   readonly echo: boolean
 }
 
-/** One try of a client. */
-export type Attempt =
-  /** RFC 4252 §5.2; also the way to learn which methods the server takes. */
+/** One try of a client. `login` is a user name in place of the login's own: servers then forget what was achieved before (RFC 4252 §5). */
+export type Attempt = {
+  readonly login?: string
+} & // RFC 4252 §5.2; also the way to learn which methods the server takes.
+(
   | { readonly method: 'none' }
   /** RFC 4252 §8; text is sent as UTF-8. */
   | { readonly method: 'password'; readonly password: string | Uint8Array }
@@ -40,6 +42,7 @@ export type Attempt =
       readonly host: string
       readonly user: string
     }
+)
 
 /** How a try ended, when not with success. */
 export type AttemptOutcome =

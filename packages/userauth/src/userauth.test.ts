@@ -327,6 +327,20 @@ describe('keyboard-interactive', () => {
   })
 })
 
+test('a try under another user name: the request and its signature are for that one', () => {
+  const seen = login(
+    [
+      { method: 'none', login: 'bob' },
+      { method: 'publickey', signer: fakeSigner(), login: 'carol' },
+    ],
+    (request, server) => (request.method === 'none' ? server.reject() : server.accept()),
+  )
+  const requests = seen.server.flatMap((event) => (event.type === 'request' ? [event.request] : []))
+  expect(requests.map(({ user }) => user)).toEqual(['bob', 'carol', 'carol'])
+  expect(requests[2]).toMatchObject({ method: 'publickey', signed: true, verified: true })
+  expect(types(seen.client).at(-1)).toBe('success')
+})
+
 test('hostbased', () => {
   const signer = fakeSigner('ssh-ed25519', ['ssh-ed25519'], 'host')
   const seen = login([{ method: 'hostbased', signer, host: 'client.example.', user: 'bob' }], (_, server) =>

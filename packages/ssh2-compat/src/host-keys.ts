@@ -1,0 +1,94 @@
+/** A server's host keys after the login: announced, and proved to be its own (OpenSSH PROTOCOL §2.5). */
+
+import { globalRequests } from '@hawser/connection'
+import { publicKeyFromBlob, type Signer } from '@hawser/keys'
+import type { IncomingRequest, Session } from '@hawser/session'
+import { decoded } from './decode.ts'
+import { ParsedKey, verifySignature } from './keys.ts'
+
+const { hostkeys, hostkeysProve, hostkeysProofData, hostkeysProveReply } = globalRequests
+
+/** Most keys that are asked about or proved. */
+const mostKeys = 64
+
+export function announcesHostKeys({ name }: IncomingRequest): boolean {
+  return name === hostkeys.name
+}
+
+export function asksForProof({ name }: IncomingRequest): boolean {
+  return name === hostkeysProve.name
+}
+
+/** Server: tells the client all keys that the server has. */
+export function announceHostKeys(session: Session, keys: readonly Signer[]): void {
+  session.notify(hostkeys.name, hostkeys.encode({ keys: keys.map(({ publicKey }) => publicKey.blob) }))
+}
+
+/** Server: signs for every key that the client asks about; refuses when one of them is not ours. */
+export async function proveHostKeys(
+  session: Session,
+  keys: readonly Signer[],
+  request: IncomingRequest,
+): Promise<void> {
+  const asked = decoded(hostkeysProve, request.data)?.keys ?? []
+  const signers = asked.map((blob) => keys.find(({ publicKey }) => same(publicKey.blob, blob)))
+  if (asked.length === 0 || asked.length > mostKeys || signers.includes(undefined)) return request.reject()
+  const signatures = await Promise.all(
+    (signers as Signer[]).map((signer) =>
+      signer.sign(proofAlgorithm(session, signer), proofData(session, signer.publicKey.blob)),
+    ),
+  )
+  request.accept(hostkeysProveReply.encode({ signatures }))
+}
+
+/** Client: those of the announced keys that the server proves to have. Rejects when it refuses or proves wrongly. */
+export async function provenHostKeys(session: Session, announced: IncomingRequest): Promise<ParsedKey[]> {
+  const blobs = decoded(hostkeys, announced.data)?.keys ?? []
+  const keys = blobs.slice(0, mostKeys).flatMap((blob) => readable(blob) ?? [])
+  if (keys.length === 0) return []
+  const reply = await session.request(
+    hostkeysProve.name,
+    hostkeysProve.encode({ keys: keys.map(({ blob }) => blob) }),
+  )
+  const signatures = decoded(hostkeysProveReply, reply)?.signatures ?? []
+  if (signatures.length !== keys.length)
+    throw new Error(`the server gave ${signatures.length} proofs for ${keys.length} host keys`)
+  return keys
+    .filter((key, at) => proves(session, key, signatures[at] as Uint8Array))
+    .map((key) => new ParsedKey(key))
+}
+
+type Key = ReturnType<typeof publicKeyFromBlob>
+
+/** Kinds of keys that we cannot check are left out, as if they had not been announced. */
+function readable(blob: Uint8Array): Key | undefined {
+  try {
+    return publicKeyFromBlob(blob)
+  } catch {
+    return undefined
+  }
+}
+
+function proves(session: Session, key: Key, signature: Uint8Array): boolean {
+  const algorithms = key.type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [key.type]
+  const data = proofData(session, key.blob)
+  return algorithms.some((algorithm) => verifySignature(key, algorithm, data, signature))
+}
+
+/** For RSA the algorithm of the key exchange, where that is one; clients hold us to it. */
+function proofAlgorithm(session: Session, { algorithms }: Signer): string {
+  const agreed = session.negotiated?.serverHostKey
+  return algorithms.find((name) => name === agreed) ?? (algorithms[0] as string)
+}
+
+function proofData(session: Session, key: Uint8Array): Uint8Array {
+  return hostkeysProofData.encode({
+    label: hostkeysProve.name,
+    sessionId: session.sessionId as Uint8Array,
+    key,
+  })
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}
