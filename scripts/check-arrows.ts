@@ -56,7 +56,15 @@ export const table: Readonly<Record<string, Row>> = {
   },
   agent: {
     may: ['wire', 'keys'],
-    node: ['node:net', 'node:fs', 'node:os', 'node:path', 'node:child_process'],
+    node: [
+      'node:net',
+      'node:fs',
+      'node:fs/promises',
+      'node:os',
+      'node:child_process',
+      'node:events',
+      'node:stream',
+    ],
   },
   client: {
     may: [...base, ...protocols, 'session', 'sftp', 'agent'],

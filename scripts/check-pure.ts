@@ -26,7 +26,7 @@ const pure: Readonly<Record<string, RegExp>> = {
   connection: /./,
   session: /^engine\.ts$/,
   sftp: /^protocol\/|(^|\/)machine\.ts$/,
-  agent: /(^|\/)machine\.ts$/,
+  agent: /^(frames|messages|client|server|signing|key-limits)\.ts$/,
 }
 
 /** Globals that wait, tell the time, do I/O or are only on some runtime. */

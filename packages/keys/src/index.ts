@@ -1,3 +1,4 @@
+export { readAgentKey, writeAgentKey } from './agent-form.ts'
 export {
   type AuthorizedKey,
   type AuthorizedKeyOption,
