@@ -111,19 +111,7 @@ function execRows(): Row[] {
         work: `exec ${work}, both ends, ${suite.title}`,
         unit: 'MiB/s',
         contenders: modules,
-        run: async ({ module }) => {
-          const server = await startServerProgram(serverCore, serverProgram, {
-            module,
-            hostKey: hostKey.path,
-          })
-          const cost = await runProgram(
-            clientCore,
-            clientProgram,
-            client({ module, work, port: server.port, command: verb, ...algorithms }),
-          )
-          await server.stop()
-          return cost
-        },
+        run: ({ module }) => bothEnds({ module, work, command: verb, ...algorithms }),
       })
     }
   }
@@ -143,33 +131,26 @@ function handshakeRows(): Row[] {
       work: '20 handshakes in turn, both ends',
       unit: 'ms each',
       contenders: modules,
-      run: async ({ module }) => {
-        const server = await startServerProgram(serverCore, serverProgram, { module, hostKey: hostKey.path })
-        const cost = await runProgram(
-          clientCore,
-          clientProgram,
-          client({ module, work: 'handshakes', count: 20, port: server.port }),
-        )
-        await server.stop()
-        return cost
-      },
+      run: ({ module }) => bothEnds({ module, work: 'handshakes', count: 20 }),
     },
     {
       work: '200 execs in turn on one connection, both ends',
       unit: 'ms each',
       contenders: modules,
-      run: async ({ module }) => {
-        const server = await startServerProgram(serverCore, serverProgram, { module, hostKey: hostKey.path })
-        const cost = await runProgram(
-          clientCore,
-          clientProgram,
-          client({ module, work: 'execs', count: 200, port: server.port }),
-        )
-        await server.stop()
-        return cost
-      },
+      run: ({ module }) => bothEnds({ module, work: 'execs', count: 200 }),
     },
   ]
+}
+
+/** A client run against a server of the same module; the cost is the client's. */
+async function bothEnds(o: object & { readonly module?: string | undefined }): Promise<Cost> {
+  const server = await startServerProgram(serverCore, serverProgram, {
+    module: o.module,
+    hostKey: hostKey.path,
+  })
+  const cost = await runProgram(clientCore, clientProgram, client({ ...o, port: server.port }))
+  await server.stop()
+  return cost
 }
 
 function client(o: object): object {
