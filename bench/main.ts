@@ -143,7 +143,10 @@ function handshakeRows(): Row[] {
 }
 
 /** A client run against a server of the same module; the cost is the client's. */
-async function bothEnds(o: object & { readonly module?: string | undefined }): Promise<Cost> {
+async function bothEnds(o: {
+  readonly module?: string | undefined
+  readonly [option: string]: unknown
+}): Promise<Cost> {
   const server = await startServerProgram(serverCore, serverProgram, {
     module: o.module,
     hostKey: hostKey.path,
