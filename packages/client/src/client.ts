@@ -1,17 +1,29 @@
 /** The verbs of a connected client. */
 
+import { channelTypes, globalRequests } from '@hawser/connection'
 import type { PublicKey } from '@hawser/keys'
 import type { BytePipe, Channel, OpenChannelOptions, PipeAddresses, Session } from '@hawser/session'
 import type { Negotiated } from '@hawser/transport'
+import { UsageError } from '@hawser/wire'
 import { channelPipe } from './channel-pipe.ts'
-import { type Address, openTcpChannel } from './forwarding.ts'
+import { type Address, openTcpChannel, openUnixChannel, type SocketPath } from './forwarding.ts'
+import { type IncomingHandlers, takeChannel, takeRequests } from './incoming.ts'
+import { type ListenOptions, type RemoteListener, RemoteListeners } from './listening.ts'
 import { Process, type ProcessRequest, type ProcessSurroundings, type Pty, startProcess } from './process.ts'
 import { type Security, securityOf } from './security.ts'
+import { type CallOptions, unlessAborted, within } from './waiting.ts'
+
+/** Options of a channel that is opened. */
+export interface ForwardOptions extends OpenChannelOptions, CallOptions {
+  readonly signal?: AbortSignal
+}
 
 /** Options of a program and of the channel that it runs on. */
-export interface ExecOptions extends ProcessSurroundings, Omit<OpenChannelOptions, 'signal'> {
+export interface ExecOptions extends ProcessSurroundings, Omit<OpenChannelOptions, 'signal'>, CallOptions {
   /** Gives up: before the start nothing runs; afterwards the program gets TERM and its channel is closed. */
   readonly signal?: AbortSignal
+  /** For the start: opening the channel, and the server's consent to all that was asked for. */
+  readonly timeoutMs?: number
 }
 
 /** As {@link ExecOptions}; a shell has a terminal unless `pty` is false. */
@@ -25,6 +37,8 @@ export interface ClientParts {
   readonly remote: PipeAddresses
   /** Clients that this one runs through, nearest first; they are closed with it. */
   readonly through?: readonly Client[]
+  /** What the server may ask of us. */
+  readonly handlers?: IncomingHandlers
 }
 
 /** A connection to a server, logged in. */
@@ -34,12 +48,21 @@ export class Client {
   readonly user: string
   readonly remote: PipeAddresses
   readonly #hostKey: PublicKey | undefined
+  readonly #listeners: RemoteListeners
+  #x11Wanted = false
+  #noMoreSessions = false
 
   constructor(parts: ClientParts) {
     this.session = parts.session
     this.user = parts.user
     this.remote = parts.remote
     this.#hostKey = parts.hostKey
+    const { handlers = {}, session } = parts
+    this.#listeners = new RemoteListeners(session)
+    session.onChannel = (open) => {
+      if (!this.#listeners.take(open)) takeChannel(open, handlers, this.#x11Wanted)
+    }
+    takeRequests(session, parts.hostKey, handlers)
     const through = [...(parts.through ?? [])].reverse()
     if (through.length > 0)
       void this.session.closed.then(async () => {
@@ -74,26 +97,59 @@ export class Client {
   }
 
   /** Starts a subsystem, such as `sftp`, and gives its channel. */
-  async subsystem(name: string, options: ExecOptions = {}): Promise<Channel> {
-    const channel = await this.session.openChannel('session', undefined, options)
-    await startProcess(channel, { ...options, subsystem: name })
-    return channel
+  subsystem(name: string, options: ExecOptions = {}): Promise<Channel> {
+    return within(`starting the subsystem ${name}`, options, async (signal) => {
+      const channel = await this.#sessionChannel(options, signal)
+      const abort = (): void => channel.abort()
+      signal?.addEventListener('abort', abort, { once: true })
+      try {
+        await unlessAborted(startProcess(channel, { ...options, subsystem: name }), signal)
+      } finally {
+        signal?.removeEventListener('abort', abort)
+      }
+      return channel
+    })
   }
 
-  /** Has the server connect to `to` and carries the bytes. Rejects with ChannelOpenError when it does not or cannot. */
-  forwardOut(to: Address, from?: Address, options: OpenChannelOptions = {}): Promise<Channel> {
-    return openTcpChannel(this.session, to, from, options)
+  /** Has the server connect to `to`, a TCP port or a Unix socket, and carries the bytes. Rejects with ChannelOpenError when it does not or cannot. */
+  forwardOut(to: Address | SocketPath, from?: Address, options: ForwardOptions = {}): Promise<Channel> {
+    return within(
+      `the server connects to ${'path' in to ? to.path : `${to.host} port ${to.port}`}`,
+      options,
+      (signal) => {
+        const opening = { ...options, ...(signal === undefined ? {} : { signal }) }
+        return 'path' in to
+          ? openUnixChannel(this.session, to, opening)
+          : openTcpChannel(this.session, to, from, opening)
+      },
+    )
   }
 
   /** `forwardOut` as a byte pipe: what `connect` takes as `pipe`. */
-  async pipeTo(to: Address, options: OpenChannelOptions = {}): Promise<BytePipe & PipeAddresses> {
+  async pipeTo(to: Address, options: ForwardOptions = {}): Promise<BytePipe & PipeAddresses> {
     const channel = await this.forwardOut(to, undefined, options)
     return channelPipe(channel, { remoteAddress: to.host, remotePort: to.port })
   }
 
-  /** Makes new keys while everything goes on; resolves with what was agreed. */
-  rekey(): Promise<Negotiated> {
-    return this.session.rekey()
+  /**
+   * Has the server listen at a TCP address (port 0: it chooses; host `''`: on all of its addresses) or a Unix socket, and hand over
+   * who connects there. Rejects with ListenError when it refuses.
+   */
+  listen(at: Address | SocketPath, options: ListenOptions = {}): Promise<RemoteListener> {
+    return within('asking the server to listen', options, (signal) =>
+      this.#listeners.listen(at, { ...options, ...(signal === undefined ? {} : { signal }) }),
+    )
+  }
+
+  /** Promises the server that no more programs will be started here (OpenSSH PROTOCOL §2.2); forwards go on. */
+  noMoreSessions(): void {
+    this.session.notify(globalRequests.noMoreSessions.name)
+    this.#noMoreSessions = true
+  }
+
+  /** Makes new keys while everything goes on; resolves with what was agreed. Giving up does not stop the key exchange. */
+  rekey(options: CallOptions = {}): Promise<Negotiated> {
+    return within('making new keys', options, (signal) => unlessAborted(this.session.rekey(), signal))
   }
 
   /** Closes the connection in order, and those that it runs through. Never rejects. */
@@ -105,17 +161,27 @@ export class Client {
     return this.close()
   }
 
-  async #start(request: ProcessRequest, options: ExecOptions): Promise<Process> {
-    const { signal } = options
-    const channel = await this.session.openChannel('session', undefined, options)
-    const process = new Process(channel, signal)
-    try {
-      await startProcess(channel, request)
-    } catch (error) {
-      // An abort closes the channel, which fails the requests that wait on it; the abort is the reason to tell.
-      if (signal?.aborted === true) await process.exit
-      throw error
-    }
-    return process
+  #start(request: ProcessRequest, options: ExecOptions): Promise<Process> {
+    return within('starting the program', options, async (signal) => {
+      const channel = await this.#sessionChannel(options, signal)
+      const process = new Process(channel, signal)
+      try {
+        await startProcess(channel, request)
+      } catch (error) {
+        // An abort closes the channel, which fails the requests that wait on it; the abort is the reason to tell.
+        if (signal?.aborted === true) await process.exit
+        throw error
+      }
+      return process
+    })
+  }
+
+  async #sessionChannel(options: ExecOptions, signal: AbortSignal | undefined): Promise<Channel> {
+    // sshd ends the whole connection for it.
+    if (this.#noMoreSessions)
+      throw new UsageError('no more programs can be started: noMoreSessions() promised that to the server')
+    if (options.x11 !== undefined) this.#x11Wanted = true
+    const opening = { ...options, ...(signal === undefined ? {} : { signal }) }
+    return this.session.openChannel(channelTypes.session.name, undefined, opening)
   }
 }

@@ -82,6 +82,7 @@ async function connectOne(
     user: options.user,
     remote: pipe,
     through,
+    handlers: options,
     ...(begun.hostKey === undefined ? {} : { hostKey: begun.hostKey }),
   })
 }

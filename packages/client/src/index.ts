@@ -1,9 +1,15 @@
 export type { Channel } from '@hawser/session'
 export { attemptsInOrder, orderOf } from './auth-order.ts'
 export { channelPipe } from './channel-pipe.ts'
-export { Client, type ClientParts, type ExecOptions, type ShellOptions } from './client.ts'
+export {
+  Client,
+  type ClientParts,
+  type ExecOptions,
+  type ForwardOptions,
+  type ShellOptions,
+} from './client.ts'
 export { type BegunClient, beginConnect, connect } from './connect.ts'
-export { type Address, openTcpChannel } from './forwarding.ts'
+export { type Address, openTcpChannel, openUnixChannel, type SocketPath } from './forwarding.ts'
 export {
   acceptAnyHostKey,
   type HostKeyPolicy,
@@ -12,6 +18,16 @@ export {
   HostKeyRejectedError,
   hostKeyVerifier,
 } from './host-key.ts'
+export { proveHostKeys } from './hostkeys-update.ts'
+export { type IncomingHandlers, type X11Request, x11Request } from './incoming.ts'
+export {
+  type ConnectionRequest,
+  ListenError,
+  type ListenOptions,
+  type RemoteConnection,
+  RemoteListener,
+  RemoteListeners,
+} from './listening.ts'
 export {
   type CheckedOptions,
   type ConnectHooks,
@@ -37,3 +53,4 @@ export {
   type X11Forwarding,
 } from './process.ts'
 export { type Security, securityOf } from './security.ts'
+export type { CallOptions } from './waiting.ts'

@@ -13,6 +13,7 @@ import type { RekeyLimits } from '@hawser/transport'
 import { type Trace, UsageError } from '@hawser/wire'
 import { orderOf } from './auth-order.ts'
 import { type HostKeyPolicy, hostKeyVerifier, knownKeyTypes } from './host-key.ts'
+import type { IncomingHandlers } from './incoming.ts'
 
 /** Where to dial and how. */
 export interface DialOptions {
@@ -36,7 +37,7 @@ export interface ConnectHooks extends SessionHooks {
   connected?(pipe: BytePipe & PipeAddresses): void
 }
 
-export interface ConnectOptions {
+export interface ConnectOptions extends IncomingHandlers {
   /** Name or address of the server. Needed unless `pipe` is given; also the name under which known_hosts is searched. */
   readonly host?: string
   /** Default 22. */
