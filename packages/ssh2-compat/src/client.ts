@@ -215,6 +215,11 @@ export class Client extends EventEmitter {
     return this
   }
 
+  /** For this package: the session underneath, once there is one. */
+  static session(client: Client): Session | undefined {
+    return client.#link?.session
+  }
+
   #begin(settings: ClientSettings, socket: Duplex, spentMs: number): void {
     const skipped: SkippedAttempt[] = []
     const trace = debugTrace(settings.debug)

@@ -9,8 +9,18 @@ export type {
 export { Channel } from './channel.ts'
 export { Connection } from './connection.ts'
 export type { ClientErrorExtensions } from './errors.ts'
+export type { KeyPairCallback, KeyPairOptions, KeyPairReturn, KeyPairType } from './generate.ts'
+export type { HTTPAgentOptions, HTTPSAgentOptions } from './http-agents.ts'
 export type { ParsedKey } from './keys.ts'
-export { Client, Server, SFTP_OPEN_MODE, SFTP_STATUS_CODE, ssh2 as default } from './module.ts'
+export {
+  Client,
+  HTTPAgent,
+  HTTPSAgent,
+  Server,
+  SFTP_OPEN_MODE,
+  SFTP_STATUS_CODE,
+  ssh2 as default,
+} from './module.ts'
 export type { ServerConnectionListener } from './server.ts'
 export type { Session } from './session.ts'
 export type * from './types.ts'

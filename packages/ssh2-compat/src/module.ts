@@ -5,6 +5,7 @@ import { Channel } from './channel.ts'
 import { Client as ClientClass } from './client.ts'
 import { Connection } from './connection.ts'
 import { OPEN_MODE, STATUS_CODE } from './constants.ts'
+import { HTTPAgent as HTTPAgentClass, HTTPSAgent as HTTPSAgentClass } from './http-agents.ts'
 import { Server as ServerClass } from './server.ts'
 import { utils } from './utils.ts'
 
@@ -12,7 +13,13 @@ export const Client: Callable<typeof ClientClass> = callable(ClientClass)
 export type Client = ClientClass
 export const Server: Callable<typeof ServerClass> = callable(ServerClass)
 export type Server = ServerClass
+export const HTTPAgent: Callable<typeof HTTPAgentClass> = callable(HTTPAgentClass)
+export type HTTPAgent = HTTPAgentClass
+export const HTTPSAgent: Callable<typeof HTTPSAgentClass> = callable(HTTPSAgentClass)
+export type HTTPSAgent = HTTPSAgentClass
+/** @deprecated Use `utils.sftp.STATUS_CODE`. */
 export const SFTP_STATUS_CODE = STATUS_CODE
+/** @deprecated Use `utils.sftp.OPEN_MODE`. */
 export const SFTP_OPEN_MODE = OPEN_MODE
 
 interface Names {
@@ -20,12 +27,24 @@ interface Names {
   readonly Server: typeof Server
   readonly Channel: typeof Channel
   readonly Connection: typeof Connection
+  readonly HTTPAgent: typeof HTTPAgent
+  readonly HTTPSAgent: typeof HTTPSAgent
   readonly utils: typeof utils
   readonly SFTP_STATUS_CODE: typeof STATUS_CODE
   readonly SFTP_OPEN_MODE: typeof OPEN_MODE
 }
 
-const names: Names = { Client, Server, Channel, Connection, utils, SFTP_STATUS_CODE, SFTP_OPEN_MODE }
+const names: Names = {
+  Client,
+  Server,
+  Channel,
+  Connection,
+  HTTPAgent,
+  HTTPSAgent,
+  utils,
+  SFTP_STATUS_CODE,
+  SFTP_OPEN_MODE,
+}
 
 /** What `require()` gives: {@link Client} itself, with all names on it, `default` among them. */
 export const ssh2: typeof Client & Names & { readonly default: unknown } = Object.assign(Client, names, {

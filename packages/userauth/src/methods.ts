@@ -16,11 +16,8 @@ export interface Prompt {
   readonly echo: boolean
 }
 
-/** One try of a client. `login` is a user name in place of the login's own: servers then forget what was achieved before (RFC 4252 §5). */
-export type Attempt = {
-  readonly login?: string
-} & // RFC 4252 §5.2; also the way to learn which methods the server takes.
-(
+/** One try of a client. `login` is a user name in place of the login's own: servers then forget what was achieved before (RFC 4252 §5). `none` (§5.2) is also the way to learn which methods the server takes. */
+export type Attempt = { readonly login?: string } & (
   | { readonly method: 'none' }
   /** RFC 4252 §8; text is sent as UTF-8. */
   | { readonly method: 'password'; readonly password: string | Uint8Array }

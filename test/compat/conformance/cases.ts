@@ -5,11 +5,13 @@ import { clientCases } from './client.ts'
 import { keyCases } from './keys.ts'
 import { type Case, type Ssh2, World } from './kit.ts'
 import { moduleCases } from './module.ts'
+import { optionCases } from './options.ts'
 import { serverCases } from './server.ts'
 
 export const cases: readonly Case[] = [
   ...moduleCases,
   ...clientCases,
+  ...optionCases,
   ...channelCases,
   ...serverCases,
   ...keyCases,

@@ -1,7 +1,7 @@
 /** What the cases of the conformance suite are made of: a pair of client and server of the module under test. */
 
 import { EventEmitter, once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { sharedKeyFile } from '@hawser/testing'
 import type { Client, ClientChannel, ConnectConfig, Connection, Server, ServerConfig, Session } from 'ssh2'
 
@@ -12,6 +12,8 @@ export type Ssh2 = typeof import('ssh2')
 export interface Case {
   /** Section and item of the checklist, or the number of the conflict (C…) or observed behaviour (B…). */
   readonly line: string
+  /** Further lines of the checklist that it shows. */
+  readonly covers?: readonly string[]
   readonly title: string
   run(ssh2: Ssh2, world: World): Promise<void> | void
 }
@@ -145,4 +147,43 @@ export async function text(stream: NodeJS.ReadableStream): Promise<string> {
   let all = ''
   for await (const chunk of stream) all += chunk
   return all
+}
+
+/** The value that a callback of (error, value) gets; rejects with its error. */
+export function called<T>(ask: (callback: (error?: Error | null, value?: T) => void) => unknown): Promise<T> {
+  return new Promise((resolve, reject) => {
+    ask((error, value) => (error ? reject(error) : resolve(value as T)))
+  })
+}
+
+/** Methods and properties that the declarations of @types/ssh2 lack. */
+export function untyped(object: object): Record<string, (...args: unknown[]) => unknown> {
+  return object as never
+}
+
+/** Ports of `server`. */
+export function portOf(server: { address(): unknown }): number {
+  return (server.address() as { port: number }).port
+}
+
+/** A TCP relay to `port` that can stop passing anything on, in both directions, with both sides left open. */
+export async function relay(world: World, port: number): Promise<{ port: number; freeze(): void }> {
+  const sockets: Socket[] = []
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1')
+    for (const socket of [near, far]) socket.on('error', () => undefined)
+    near.pipe(far).pipe(near)
+    sockets.push(near, far)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  world.defer(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return {
+    port: portOf(server),
+    freeze() {
+      for (const socket of sockets) socket.unpipe().pause()
+    },
+  }
 }
