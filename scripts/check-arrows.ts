@@ -68,7 +68,16 @@ export const table: Readonly<Record<string, Row>> = {
   },
   client: {
     may: [...base, ...protocols, 'session', 'sftp', 'agent'],
-    node: ['node:net', 'node:dns', 'node:fs', 'node:fs/promises', 'node:os', 'node:path', 'node:stream'],
+    node: [
+      'node:net',
+      'node:events',
+      'node:dns',
+      'node:fs',
+      'node:fs/promises',
+      'node:os',
+      'node:path',
+      'node:stream',
+    ],
   },
   server: {
     may: [...base, ...protocols, 'session', 'sftp'],

@@ -256,8 +256,10 @@ describe('a client', () => {
   test('forwardOut checks its addresses at the door', async () => {
     const { client } = await pair()
     const it = new Client({ session: client, user: 'ada', remote: {} })
-    expect(() => it.forwardOut({ host: 'x', port: 70_000 })).toThrow(/to\.port is 70000/)
-    expect(() => it.forwardOut({ host: 'x', port: 1 }, { host: 'y', port: -1 })).toThrow(/from\.port is -1/)
+    await expect(it.forwardOut({ host: 'x', port: 70_000 })).rejects.toThrow(/to\.port is 70000/)
+    await expect(it.forwardOut({ host: 'x', port: 1 }, { host: 'y', port: -1 })).rejects.toThrow(
+      /from\.port is -1/,
+    )
   })
 })
 
