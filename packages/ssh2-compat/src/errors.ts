@@ -55,8 +55,15 @@ function translate(error: Error): (Error & ClientErrorExtensions) | undefined {
   const phase = (error as { phase?: Phase }).phase
   if (error instanceof ConnectionError) return lost(error)
   if (error instanceof DisconnectError) {
-    if (error.by !== 'remote' || (error.reason === DisconnectReason.byApplication && phase === 'ready'))
+    if (error.by === 'remote' && error.reason === DisconnectReason.byApplication && phase === 'ready')
       return undefined
+    // Our own end is news only when the protocol had to end.
+    if (error.by === 'local')
+      return extend(new Error(error.description, { cause: error }), {
+        level: phase === 'ready' || phase === 'authentication' ? 'protocol' : 'handshake',
+        code: error.reason,
+        phase,
+      })
     const name = disconnectReasonName(error.reason)
     const message = error.description === '' ? name : `${name}: ${error.description}`
     return extend(new Error(message, { cause: error }), {

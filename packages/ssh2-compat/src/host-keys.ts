@@ -34,7 +34,7 @@ export async function proveHostKeys(
   const signers = asked.map((blob) => keys.find(({ publicKey }) => same(publicKey.blob, blob)))
   if (asked.length === 0 || asked.length > mostKeys || signers.includes(undefined)) return request.reject()
   const signatures = await Promise.all(
-    (signers as Signer[]).map((signer) =>
+    (signers as Signer[]).map(async (signer) =>
       signer.sign(proofAlgorithm(session, signer), proofData(session, signer.publicKey.blob)),
     ),
   )

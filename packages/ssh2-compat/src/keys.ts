@@ -14,7 +14,7 @@ import {
   type VerifySignature,
 } from '@hawser/keys'
 import { equal, Reader } from '@hawser/wire'
-import { algorithmFor, fromBlob, rememberedAlgorithm, toBlob } from './signatures.ts'
+import { algorithmFor, fromBlob, hashOf, rememberedAlgorithm, toBlob } from './signatures.ts'
 
 /** Checks signatures by every algorithm there is, the old ones too. */
 export const verifySignature: VerifySignature = createVerifier(undefined, {
@@ -119,9 +119,20 @@ export class ParsedKey {
     return {
       publicKey: own.publicKey,
       algorithms: own.algorithms.filter((name) => name !== 'ssh-rsa'),
-      sign: (algorithm, data) => own.sign(algorithm, data),
+      // A program may have put a function of its own in the place of `sign`.
+      sign: (algorithm, data) =>
+        Object.hasOwn(key, 'sign') ? signedBy(key, algorithm, data) : own.sign(algorithm, data),
     }
   }
+}
+
+/** Throws what `key.sign` gives in place of a signature. */
+function signedBy(key: ParsedKey, algorithm: string, data: Uint8Array): Uint8Array {
+  const signature = key.sign(data, hashOf(algorithm))
+  const blob = signature instanceof Uint8Array ? toBlob(algorithm, signature) : undefined
+  if (blob === undefined)
+    throw signature instanceof Error ? signature : new Error('the key gave no signature')
+  return blob
 }
 
 /** Reads a private or public key in any format; gives an Error, and throws none, for what cannot be read. */

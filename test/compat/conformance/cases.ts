@@ -1,7 +1,9 @@
 /** All cases of the conformance suite, and the way one of them is run. */
 
+import { authenticationCases } from './authentication.ts'
 import { channelCases } from './channel.ts'
 import { clientCases } from './client.ts'
+import { forwardingCases } from './forwarding.ts'
 import { keyCases } from './keys.ts'
 import { type Case, type Ssh2, World } from './kit.ts'
 import { moduleCases } from './module.ts'
@@ -14,6 +16,8 @@ export const cases: readonly Case[] = [
   ...optionCases,
   ...channelCases,
   ...serverCases,
+  ...authenticationCases,
+  ...forwardingCases,
   ...keyCases,
 ]
 

@@ -271,9 +271,9 @@ export const optionCases: readonly Case[] = [
       client.connect({ ...login, sock: near as never })
       await once(client, 'ready')
       await connected
-      const all = Promise.all([next(client, 'close')])
+      const closed = next(client, 'close')
       client.end()
-      await all
+      await closed
     },
   },
   {
