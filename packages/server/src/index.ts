@@ -14,7 +14,14 @@ export {
   sameSecret,
 } from './auth.ts'
 export { type AuthorizedKeysOptions, type AuthorizedKeysSource, authorizedKeys } from './authorized-keys.ts'
-export { type TcpipRequest, tcpipRequest } from './forwarding.ts'
+export {
+  type OpenRequest,
+  type StreamlocalRequest,
+  streamlocalRequest,
+  type TcpipRequest,
+  tcpipRequest,
+} from './forwarding.ts'
+export { announceHostKeys, proveHostKeys } from './host-keys.ts'
 export {
   defaultLimits,
   dropChance,
@@ -23,6 +30,13 @@ export {
   type StartupLimits,
   untilNextStep,
 } from './limits.ts'
+export {
+  type Forward,
+  type ForwardAddress,
+  type ForwardRequest,
+  Forwards,
+  openForwarded,
+} from './listening.ts'
 export { type CheckedServerOptions, checkServerOptions, type ServerOptions } from './options.ts'
 export { beginServing, serve } from './serve.ts'
 export { ServerConnection } from './server-connection.ts'
@@ -33,6 +47,7 @@ export {
   SessionChannel,
   type SessionChannelLimits,
   type SubsystemRequest,
+  type X11ForwardRequest,
 } from './session-channel.ts'
 export {
   type Asked,

@@ -6,8 +6,9 @@ import type { IncomingChannel, IncomingRequest, SessionHooks } from '@hawser/ses
 import type { RekeyLimits } from '@hawser/transport'
 import { type Trace, UsageError } from '@hawser/wire'
 import { type AuthHandlers, methodsOf } from './auth.ts'
-import type { TcpipRequest } from './forwarding.ts'
+import type { StreamlocalRequest, TcpipRequest } from './forwarding.ts'
 import { defaultLimits, type ServerLimits } from './limits.ts'
+import type { ForwardRequest } from './listening.ts'
 import type { ServerConnection } from './server-connection.ts'
 import type { SessionChannel } from './session-channel.ts'
 
@@ -20,10 +21,16 @@ export interface ServerOptions {
   readonly onSession?: (session: SessionChannel, connection: ServerConnection) => void | PromiseLike<void>
   /** Takes requests for connections to elsewhere (`ssh -L`, `-W`, `-D`). Absent, they are refused. */
   readonly onTcpip?: (request: TcpipRequest, connection: ServerConnection) => void
+  /** Takes requests for connections to Unix sockets (`ssh -L /here:/there`). Absent, they are refused. */
+  readonly onStreamlocal?: (request: StreamlocalRequest, connection: ServerConnection) => void
+  /** Takes requests to listen, at TCP addresses and Unix sockets (`ssh -R`); cancelling is seen to. Absent, they are refused. */
+  readonly onForward?: (request: ForwardRequest, connection: ServerConnection) => void
   /** Takes channels of all other types. Absent, they are refused. */
   readonly onChannel?: (open: IncomingChannel, connection: ServerConnection) => void
-  /** Takes global requests, such as tcpip-forward; what it leaves unanswered when it returns stays so. Absent, they are refused. */
+  /** Takes global requests that nobody else takes; what it leaves unanswered when it returns stays so. Absent, they are refused. */
   readonly onRequest?: (request: IncomingRequest, connection: ServerConnection) => void
+  /** Tells clients, once logged in, which host keys there are; each is proved to whom asks. Default true. */
+  readonly announceHostKeys?: boolean
   readonly limits?: Partial<ServerLimits>
   /** Algorithms per category, best first; categories left out keep their defaults. */
   readonly algorithms?: Partial<AlgorithmNames>

@@ -2,8 +2,10 @@
 
 import { ChannelOpenReason, channelTypes, globalRequests } from '@hawser/connection'
 import {
+  asError,
   type BytePipe,
   beginServer,
+  type Channel,
   type IncomingChannel,
   type IncomingRequest,
   type PipeAddresses,
@@ -12,7 +14,9 @@ import {
 } from '@hawser/session'
 import type { Negotiated } from '@hawser/transport'
 import { answerAttempt, methodsOf, type RefusalPolicy } from './auth.ts'
-import { tcpipRequest } from './forwarding.ts'
+import { streamlocalRequest, tcpipRequest } from './forwarding.ts'
+import { announceHostKeys, proveHostKeys } from './host-keys.ts'
+import { type ForwardRequest, Forwards } from './listening.ts'
 import type { CheckedServerOptions } from './options.ts'
 import { SessionChannel } from './session-channel.ts'
 
@@ -24,14 +28,24 @@ export class ServerConnection {
   #user = ''
   #method = ''
   readonly #sessions = new Set<SessionChannel>()
+  readonly #forwards: Forwards
   #noMoreSessions = false
+  #proving = false
 
   constructor(pipe: BytePipe & PipeAddresses, options: CheckedServerOptions) {
     this.#options = options
     this.remote = pipe
     this.session = beginServer(pipe, this.#sessionOptions())
+    this.#forwards = new Forwards(this.session)
     this.session.onChannel = (open) => this.#channel(open)
     this.session.onRequest = (request) => this.#request(request)
+    if (options.announceHostKeys !== false)
+      this.session.ready.then(
+        () => {
+          if (this.session.phase === 'ready') announceHostKeys(this.session, options.hostKeys)
+        },
+        () => undefined, // nobody is there to be told
+      )
   }
 
   /** Settles when the client is logged in; rejects with the one error that prevented it. */
@@ -62,6 +76,23 @@ export class ServerConnection {
   /** Whether the client has said that it opens no more sessions (OpenSSH PROTOCOL §2.2). */
   get noMoreSessions(): boolean {
     return this.#noMoreSessions
+  }
+
+  /**
+   * Hands the client an X11 connection from `origin` (RFC 4254 §6.3.2). Only after it has asked for that, by `onX11` of a session.
+   * Rejects with ChannelOpenError when it does not take it.
+   */
+  async openX11(origin: { readonly host: string; readonly port: number }): Promise<Channel> {
+    const { x11 } = channelTypes
+    return this.session.openChannel(
+      x11.name,
+      x11.encode({ originatorAddress: origin.host, originatorPort: origin.port }),
+    )
+  }
+
+  /** Opens a connection to the client's agent. Only after it has asked for that, by `onAgentForward` of a session. */
+  openAgent(): Promise<Channel> {
+    return this.session.openChannel(channelTypes.authAgent.name)
   }
 
   rekey(): Promise<Negotiated> {
@@ -112,13 +143,17 @@ export class ServerConnection {
   }
 
   #channel(open: IncomingChannel): void {
-    const { onTcpip, onChannel } = this.#options
-    if (open.type === channelTypes.session.name) this.#openSession(open)
-    else if (open.type === channelTypes.directTcpip.name && onTcpip !== undefined) {
+    const { onTcpip, onStreamlocal, onChannel } = this.#options
+    const { directStreamlocal, directTcpip, session } = channelTypes
+    if (open.type === session.name) this.#openSession(open)
+    else if (open.type === directTcpip.name && onTcpip !== undefined) {
       const request = tcpipRequest(open)
       if (request !== undefined) onTcpip(request, this)
+    } else if (open.type === directStreamlocal.name && onStreamlocal !== undefined) {
+      const request = streamlocalRequest(open)
+      if (request !== undefined) onStreamlocal(request, this)
     } else if (onChannel !== undefined) onChannel(open, this)
-    else if (open.type === channelTypes.directTcpip.name)
+    else if (open.type === directTcpip.name || open.type === directStreamlocal.name)
       open.reject(ChannelOpenReason.administrativelyProhibited, 'forwarding is not allowed')
     else
       open.reject(ChannelOpenReason.unknownChannelType, `channels of type ${open.type} are not served here`)
@@ -160,8 +195,32 @@ export class ServerConnection {
       this.#noMoreSessions = true
       return request.accept()
     }
-    if (this.#options.onRequest === undefined) request.reject()
-    else this.#options.onRequest(request, this)
+    const { onForward, onRequest } = this.#options
+    if (request.name === globalRequests.hostkeysProve.name) return this.#prove(request)
+    // Without onForward, onRequest gets requests to listen raw, and has to answer for their end too.
+    if (onForward !== undefined || onRequest === undefined) {
+      const ask = onForward === undefined ? undefined : (asked: ForwardRequest) => onForward(asked, this)
+      if (this.#forwards.take(request, ask)) return
+    }
+    if (onRequest === undefined) request.reject()
+    else onRequest(request, this)
+  }
+
+  /** One at a time: signing takes its time. */
+  #prove(request: IncomingRequest): void {
+    if (this.#proving) return request.reject()
+    this.#proving = true
+    const done = (): void => {
+      this.#proving = false
+    }
+    proveHostKeys(this.session, request, this.#options.hostKeys).then(done, (error: unknown) => {
+      done()
+      this.#options.trace?.({
+        layer: 'session',
+        type: 'note',
+        detail: `the host keys were not proved: ${asError(error).message}`,
+      })
+    })
   }
 }
 

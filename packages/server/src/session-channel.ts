@@ -3,7 +3,13 @@
 import type { Channel, IncomingRequest } from '@hawser/session'
 import { utf8Encode } from '@hawser/wire'
 import { ServerProcess } from './server-process.ts'
-import { type Asked, type Pty, type SessionRequestHandlers, sessionRequests } from './session-requests.ts'
+import {
+  type Asked,
+  type Pty,
+  type SessionRequestHandlers,
+  sessionRequests,
+  type X11Forwarding,
+} from './session-requests.ts'
 
 /** A client wants a program to run. Answer it by `accept` or `reject`, once, at once or later. */
 export interface ProgramRequest {
@@ -22,6 +28,11 @@ export interface ExecRequest extends ProgramRequest {
 
 export interface SubsystemRequest extends ProgramRequest {
   readonly name: string
+}
+
+/** A client wants X11 connections handed to it. Accept, listen somewhere, and `openX11` of the connection hands them over. */
+export interface X11ForwardRequest extends Asked {
+  readonly x11: X11Forwarding
 }
 
 /** Bounds of what one channel takes, in bytes. */
@@ -45,6 +56,8 @@ export class SessionChannel {
   #onExec: ((request: ExecRequest) => void) | undefined
   #onShell: ((request: ProgramRequest) => void) | undefined
   #onSubsystem: ((request: SubsystemRequest) => void) | undefined
+  #onX11: ((request: X11ForwardRequest) => void) | undefined
+  #onAgentForward: ((request: Asked) => void) | undefined
   #onOther: ((request: IncomingRequest) => void) | undefined
 
   constructor(channel: Channel, limits: SessionChannelLimits) {
@@ -84,7 +97,19 @@ export class SessionChannel {
     return this
   }
 
-  /** Takes every other request, such as x11-req; what it does not answer is refused. */
+  /** Takes requests for X11 forwarding (RFC 4254 §6.3.1); set DISPLAY of the program that follows. */
+  onX11(handler: (request: X11ForwardRequest) => void): this {
+    this.#onX11 = handler
+    return this
+  }
+
+  /** Takes requests for agent forwarding; `openAgent` of the connection reaches the agent then. */
+  onAgentForward(handler: (request: Asked) => void): this {
+    this.#onAgentForward = handler
+    return this
+  }
+
+  /** Takes every other request; what it does not answer is refused. */
   onOther(handler: (request: IncomingRequest) => void): this {
     this.#onOther = handler
     return this
@@ -120,6 +145,14 @@ export class SessionChannel {
         this.#process?.receiveResize(size)
       },
       signal: (name) => this.#process?.receiveSignal(name),
+      x11: (request) => {
+        if (this.#onX11 === undefined) request.reject()
+        else this.#onX11(request)
+      },
+      agentForward: (request) => {
+        if (this.#onAgentForward === undefined) request.reject()
+        else this.#onAgentForward(request)
+      },
       other: (request) => {
         this.#onOther?.(request)
         if (!request.answered) request.reject()

@@ -7,7 +7,7 @@ import { freePort } from '@hawser/testing'
 import { UsageError } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import type { TcpipRequest } from '../forwarding.ts'
-import { connectTcp } from './connect-tcp.ts'
+import { connectTcp } from './connect.ts'
 import { type ListenOptions, listen } from './listen.ts'
 import { spawnProcess } from './spawn.ts'
 

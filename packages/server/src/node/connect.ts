@@ -1,16 +1,18 @@
-/** The ready-made answer to a request for a TCP connection. */
+/** The ready-made answers to requests for connections. */
 
-import { connect, type Socket } from 'node:net'
-import { pipeline } from 'node:stream'
+import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { ChannelOpenReason } from '@hawser/connection'
 import type { Channel } from '@hawser/session'
-import { toNodeDuplex } from '@hawser/session/node'
 import { UsageError } from '@hawser/wire'
-import type { TcpipRequest } from '../forwarding.ts'
+import type { OpenRequest, StreamlocalRequest, TcpipRequest } from '../forwarding.ts'
+import { join } from './join.ts'
 
-export interface ConnectTcpOptions {
+export interface ConnectUnixOptions {
   /** Gives up after so many milliseconds; default 30,000. */
   readonly timeoutMs?: number
+}
+
+export interface ConnectTcpOptions extends ConnectUnixOptions {
   readonly localAddress?: string
 }
 
@@ -24,15 +26,25 @@ export function connectTcp(
   options: ConnectTcpOptions = {},
 ): Promise<Socket | undefined> {
   const { host, port } = request
-  const { timeoutMs = 30_000, localAddress } = options
+  const { localAddress } = options
+  return connectTo({ host, port, ...(localAddress === undefined ? {} : { localAddress }) }, request, options)
+}
+
+/** The same for a Unix socket. It may go wherever this process may: look at `request.path` before you call it. */
+export function connectUnix(
+  request: StreamlocalRequest,
+  options: ConnectUnixOptions = {},
+): Promise<Socket | undefined> {
+  return connectTo({ path: request.path }, request, options)
+}
+
+function connectTo(
+  where: NetConnectOpts,
+  request: OpenRequest,
+  { timeoutMs = 30_000 }: ConnectUnixOptions,
+): Promise<Socket | undefined> {
   return new Promise((resolve) => {
-    const socket = connect({
-      host,
-      port,
-      allowHalfOpen: true,
-      noDelay: true,
-      ...(localAddress === undefined ? {} : { localAddress }),
-    })
+    const socket = connect({ ...where, allowHalfOpen: true, noDelay: true })
     const refuse = (why: string): void => {
       clearTimeout(timer)
       socket.removeAllListeners()
@@ -60,23 +72,11 @@ export function connectTcp(
 }
 
 /** The channel; undefined when the client has left meanwhile. */
-function accepted(request: TcpipRequest): Channel | undefined {
+function accepted(request: OpenRequest): Channel | undefined {
   try {
     return request.accept()
   } catch (error) {
     if (error instanceof UsageError) throw error
     return undefined
   }
-}
-
-/** Both ways until each side has ended; a side that breaks takes the other with it, which is how its peer learns of it. */
-function join(channel: Channel, socket: Socket): void {
-  const duplex = toNodeDuplex(channel)
-  const ended = (error?: Error | null): void => {
-    if (error == null) return
-    duplex.destroy()
-    socket.destroy()
-  }
-  pipeline(duplex, socket, ended)
-  pipeline(socket, duplex, ended)
 }
