@@ -1,7 +1,7 @@
 /** The session's ends in Node: sockets and other duplex streams as pipes, channels as duplex streams. */
 
 import type { Socket } from 'node:net'
-import { Duplex, Readable, Writable } from 'node:stream'
+import { Duplex, pipeline, Readable, Writable } from 'node:stream'
 import type { Channel, StreamNumber } from './channel.ts'
 import type { BytePipe, PipeAddresses } from './pipe.ts'
 
@@ -119,6 +119,21 @@ export function toNodeDuplex(channel: Channel, o: NodeDuplexOptions = {}): Duple
   })
   feed(channel, 0, duplex, credit)
   return duplex
+}
+
+/**
+ * Carries bytes between `channel` and `socket`, both ways until each side has ended; a side that breaks takes the other
+ * with it, which is how its peer learns of it. A socket should allow half-open connections.
+ */
+export function joinChannel(channel: Channel, socket: Duplex): void {
+  const duplex = toNodeDuplex(channel)
+  const ended = (error?: Error | null): void => {
+    if (error == null) return
+    duplex.destroy()
+    socket.destroy()
+  }
+  pipeline(duplex, socket, ended)
+  pipeline(socket, duplex, ended)
 }
 
 /** One incoming stream of `channel` as a Node readable. */

@@ -9,10 +9,9 @@ import {
   type Server,
   type Socket,
 } from 'node:net'
-import { pipeline } from 'node:stream'
 import { ChannelOpenError, ChannelOpenReason } from '@hawser/connection'
 import type { Channel } from '@hawser/session'
-import { toNodeDuplex } from '@hawser/session/node'
+import { joinChannel } from '@hawser/session/node'
 import type { Client } from '../client.ts'
 import type { Address, SocketPath } from '../forwarding.ts'
 import type { ConnectionRequest, RemoteListener } from '../listening.ts'
@@ -36,7 +35,7 @@ export function forwardLocal(
   options: LocalListenOptions = {},
 ): Promise<LocalListener> {
   return startListening(client, options, async (socket) => {
-    join(await client.forwardOut(to, originOf(socket)), socket)
+    joinChannel(await client.forwardOut(to, originOf(socket)), socket)
   })
 }
 
@@ -53,7 +52,7 @@ export function dynamic(client: Client, options: LocalListenOptions = {}): Promi
     }
     socket.write(socksReply(SocksReply.succeeded))
     if (rest.length > 0) socket.unshift(rest)
-    join(channel, socket)
+    joinChannel(channel, socket)
   })
 }
 
@@ -194,7 +193,7 @@ function connectTo(to: Address | SocketPath, request: ConnectionRequest): void {
   socket.once('connect', () => {
     socket.removeListener('error', refused)
     try {
-      join(request.accept(), socket)
+      joinChannel(request.accept(), socket)
     } catch {
       socket.destroy() // the SSH connection is over, which its owner is told
     }
@@ -203,16 +202,4 @@ function connectTo(to: Address | SocketPath, request: ConnectionRequest): void {
 
 function originOf({ remoteAddress, remotePort }: Socket): Address {
   return { host: remoteAddress ?? '127.0.0.1', port: remotePort ?? 0 }
-}
-
-/** Both ways until each side has ended; a side that breaks takes the other with it, which is how its peer learns of it. */
-function join(channel: Channel, socket: Socket): void {
-  const duplex = toNodeDuplex(channel)
-  const ended = (error?: Error | null): void => {
-    if (error == null) return
-    duplex.destroy()
-    socket.destroy()
-  }
-  pipeline(duplex, socket, ended)
-  pipeline(socket, duplex, ended)
 }

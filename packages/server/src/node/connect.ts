@@ -3,9 +3,9 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { ChannelOpenReason } from '@hawser/connection'
 import type { Channel } from '@hawser/session'
+import { joinChannel } from '@hawser/session/node'
 import { UsageError } from '@hawser/wire'
 import type { OpenRequest, StreamlocalRequest, TcpipRequest } from '../forwarding.ts'
-import { join } from './join.ts'
 
 export interface ConnectUnixOptions {
   /** Gives up after so many milliseconds; default 30,000. */
@@ -65,7 +65,7 @@ function connectTo(
         resolve(undefined)
         return
       }
-      join(channel, socket)
+      joinChannel(channel, socket)
       resolve(socket)
     })
   })

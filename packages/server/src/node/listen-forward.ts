@@ -1,8 +1,8 @@
 /** The ready-made answer to requests to listen. */
 
 import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
+import { joinChannel } from '@hawser/session/node'
 import type { ForwardRequest } from '../listening.ts'
-import { join } from './join.ts'
 
 export interface ListenForwardOptions {
   /**
@@ -51,7 +51,7 @@ export function listenForward(
         const { remoteAddress: host = '127.0.0.1', remotePort: port = 0 } = socket
         forward.open({ host, port }).then((channel) => {
           socket.removeListener('error', failed)
-          join(channel, socket)
+          joinChannel(channel, socket)
         }, failed)
       })
       resolve(server)
