@@ -52,8 +52,11 @@ export interface ProcessSurroundings {
   /** A terminal; `true` is one of 80 × 24 characters. */
   readonly pty?: boolean | Pty
   readonly x11?: X11Forwarding
-  /** Lets programs over there use our agent, by channels that the server opens back. */
-  readonly agentForward?: boolean
+  /**
+   * Lets programs over there use our agent, by channels that the server opens back. `again`: another program of this connection has it
+   * already. No answer is waited for then, because OpenSSH refuses all but the first, and gives the agent to all.
+   */
+  readonly agentForward?: boolean | 'again'
 }
 
 /** One program: a command line for the login shell, the login shell itself, or a subsystem such as `sftp`. */
@@ -240,7 +243,8 @@ function program(channel: Channel, request: ProcessRequest): Promise<void> {
 function surroundings(channel: Channel, request: ProcessSurroundings): Promise<void>[] {
   const answers: Promise<void>[] = []
   const { agentForward = false, env: variables = {}, pty = false, x11 } = request
-  if (agentForward) answers.push(channel.request(authAgentReq.name))
+  if (agentForward === 'again') channel.notify(authAgentReq.name)
+  else if (agentForward) answers.push(channel.request(authAgentReq.name))
   if (pty !== false) answers.push(channel.request(ptyReq.name, encodePty(pty === true ? {} : pty)))
   if (x11 !== undefined) answers.push(channel.request(x11Req.name, encodeX11(x11)))
   for (const [variableName, variableValue] of Object.entries(variables))

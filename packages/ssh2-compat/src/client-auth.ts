@@ -2,6 +2,8 @@
 
 import type { EventEmitter } from 'node:events'
 import type { AuthOrder, AuthState, LoginAttempt } from '@hawser/session'
+import { type AgentMethods, agentOption, isAgentGone } from './agent.ts'
+import { agentSigners } from './agent-use.ts'
 import { keySigner, parsePrivate } from './keys.ts'
 import type { ClientSettings } from './options.ts'
 import type { AnyAuthMethod, AuthenticationType, ChangePasswordCallback, NextAuth, Prompt } from './types.ts'
@@ -10,6 +12,13 @@ import type { AnyAuthMethod, AuthenticationType, ChangePasswordCallback, NextAut
 export interface SkippedAttempt {
   readonly method: string
   readonly reason: string
+  readonly cause?: unknown
+}
+
+/** To be tried with each key of an agent. */
+interface AgentLogin {
+  readonly agent: AgentMethods
+  readonly login?: string
 }
 
 /** How often in a row a handler may name something that cannot be tried. */
@@ -22,13 +31,21 @@ export function authOrder(
   skipped: SkippedAttempt[],
 ): AuthOrder {
   const { authHandler } = settings
-  if (authHandler === undefined) return defaultOrder(settings, emitter)
-  const next = typeof authHandler === 'function' ? fromFunction(authHandler) : fromList(authHandler)
+  const next =
+    authHandler === undefined
+      ? defaultOrder(settings)
+      : typeof authHandler === 'function'
+        ? fromFunction(authHandler)
+        : fromList(authHandler)
+  const agentKeys = new AgentKeys()
   return async (state) => {
+    const key = agentKeys.next(state)
+    if (key !== undefined) return key
     for (let skips = 0; skips < maxSkips; skips++) {
       const wish = await next(state)
       if (wish === false || wish === undefined || wish === null) return undefined
-      const attempt = toAttempt(wish, settings, emitter)
+      const tried = toAttempt(wish, settings, emitter)
+      const attempt = 'agent' in tried ? await agentKeys.ask(tried) : tried
       if (!('reason' in attempt)) return attempt
       skipped.push(attempt)
       settings.debug?.(`Skipping authentication method ${attempt.method}: ${attempt.reason}`)
@@ -37,19 +54,47 @@ export function authOrder(
   }
 }
 
-/** None, password, public key, keyboard-interactive, hostbased, as far as the options allow and the server wants them. */
-function defaultOrder(settings: ClientSettings, emitter: EventEmitter): AuthOrder {
-  const wishes: AuthenticationType[] = ['none']
-  if (settings.password !== undefined) wishes.push('password')
-  if (settings.privateKey !== undefined) wishes.push('publickey')
-  if (settings.tryKeyboard) wishes.push('keyboard-interactive')
-  if (settings.hostbased !== undefined) wishes.push('hostbased')
-  const attempts = wishes.map((wish) => toAttempt(wish, settings, emitter)).filter((a) => !('reason' in a))
-  const left = attempts as LoginAttempt[]
+/** The keys of an agent, one attempt each, before anything else is tried. */
+class AgentKeys {
+  #left: LoginAttempt[] = []
+
+  /** The next key; none after a partial success, when the server takes no more keys, and when the agent is gone. */
+  next({ attempts, methods, partial }: AuthState): LoginAttempt | undefined {
+    const takes = methods === undefined || methods.length === 0 || methods.includes('publickey')
+    if (partial || !takes || isAgentGone(attempts.at(-1)?.cause)) this.#left = []
+    return this.#left.shift()
+  }
+
+  async ask({ agent, login }: AgentLogin): Promise<LoginAttempt | SkippedAttempt> {
+    try {
+      const signers = await agentSigners(agent)
+      this.#left = signers.map((signer) => ({
+        method: 'publickey',
+        signer,
+        ...(login === undefined ? {} : { login }),
+      }))
+    } catch (cause) {
+      return { method: 'agent', reason: (cause as Error).message, cause }
+    }
+    return this.#left.shift() ?? { method: 'agent', reason: 'the agent has no keys' }
+  }
+}
+
+/** None, password, public key, agent, keyboard-interactive, hostbased, as far as the options allow and the server wants them. */
+function defaultOrder(settings: ClientSettings): Chooser {
+  const left: AuthenticationType[] = ['none']
+  if (settings.password !== undefined) left.push('password')
+  if (settings.privateKey !== undefined) left.push('publickey')
+  if (settings.agent !== undefined) left.push('agent')
+  if (settings.tryKeyboard) left.push('keyboard-interactive')
+  if (settings.hostbased !== undefined) left.push('hostbased')
   return ({ methods }) => {
     // Servers that name no methods at all are given a try with each.
-    const wanted = ({ method }: LoginAttempt): boolean =>
-      method === 'none' || methods === undefined || methods.length === 0 || methods.includes(method)
+    const wanted = (type: AuthenticationType): boolean =>
+      type === 'none' ||
+      methods === undefined ||
+      methods.length === 0 ||
+      methods.includes(type === 'agent' ? 'publickey' : type)
     const at = left.findIndex(wanted)
     return at < 0 ? undefined : left.splice(at, 1)[0]
   }
@@ -85,7 +130,7 @@ function toAttempt(
   wish: AuthenticationType | AnyAuthMethod,
   settings: ClientSettings,
   emitter: EventEmitter,
-): LoginAttempt | SkippedAttempt {
+): LoginAttempt | SkippedAttempt | AgentLogin {
   const own: Partial<Record<string, unknown>> = typeof wish === 'object' ? { ...wish } : {}
   const type = typeof wish === 'object' ? wish.type : wish
   const attempt = byMethod(type, own, settings, emitter)
@@ -98,7 +143,7 @@ function byMethod(
   own: Partial<Record<string, unknown>>,
   settings: ClientSettings,
   emitter: EventEmitter,
-): LoginAttempt | SkippedAttempt {
+): LoginAttempt | SkippedAttempt | AgentLogin {
   const skip = (reason: string): SkippedAttempt => ({ method: String(type), reason })
   switch (type) {
     case 'none':
@@ -130,7 +175,12 @@ function byMethod(
       return { method: 'hostbased', signer: key, host, user }
     }
     case 'agent':
-      return skip('agents are not served yet')
+      try {
+        const agent = own['agent'] === undefined ? settings.agent : agentOption(own['agent'])
+        return agent === undefined ? skip('no agent is set') : { agent }
+      } catch (error) {
+        return skip((error as Error).message)
+      }
     default:
       return skip('there is no such method')
   }

@@ -1,15 +1,17 @@
-/** What a client lets the server open: forwarded connections that were asked for, and X11 connections. */
+/** What a client lets the server open: forwarded connections that were asked for, X11 connections, connections to the agent. */
 
 import type { EventEmitter } from 'node:events'
 import { ChannelOpenReason, channelTypes, globalRequests } from '@hawser/connection'
 import type { IncomingChannel } from '@hawser/session'
+import type { AgentMethods } from './agent.ts'
+import { forwardAgent } from './agent-use.ts'
 import { Channel } from './channel.ts'
 import { decoded } from './decode.ts'
 import { requestError } from './errors.ts'
 import { Link } from './link.ts'
 import type { Callback, ClientForwardCallback } from './types.ts'
 
-const { forwardedTcpip, forwardedStreamlocal, x11 } = channelTypes
+const { authAgent, forwardedTcpip, forwardedStreamlocal, x11 } = channelTypes
 
 /** The forwards of one connection. */
 export class Forwards {
@@ -20,9 +22,13 @@ export class Forwards {
   readonly #unix = new Set<string>()
   /** X11 connections that may still come; Infinity once a request was not for a single one. */
   #x11 = 0
+  readonly #agent: AgentMethods | undefined
+  /** Whether a program of this connection may use the agent. */
+  #agentAsked = false
 
-  constructor(emitter: EventEmitter, link: Link) {
+  constructor(emitter: EventEmitter, link: Link, agent: AgentMethods | undefined) {
     this.#emitter = emitter
+    this.#agent = agent
     this.#link = link
     link.session.onChannel = (open) => this.#incoming(open)
   }
@@ -93,6 +99,19 @@ export class Forwards {
     if (Number.isFinite(this.#x11)) this.#x11 = Math.max(0, this.#x11 - 1)
   }
 
+  /** A program is to use the agent: how to ask for it. False without an agent. */
+  expectAgent(): boolean | 'again' {
+    if (this.#agent === undefined) return false
+    const again = this.#agentAsked
+    this.#agentAsked = true
+    return again ? 'again' : true
+  }
+
+  /** The first request for it was refused. */
+  forgetAgent(): void {
+    this.#agentAsked = false
+  }
+
   #request(
     name: string,
     data: Uint8Array,
@@ -130,6 +149,9 @@ export class Forwards {
         this.#x11--
         return this.#offer('x11', open, { srcIP: o.originatorAddress, srcPort: o.originatorPort })
       }
+      case authAgent.name:
+        if (!this.#agentAsked || this.#agent === undefined) return refuse(open)
+        return forwardAgent(open, this.#agent)
       default:
         open.reject(ChannelOpenReason.unknownChannelType, `channels of type ${open.type} are not served here`)
     }

@@ -30,14 +30,15 @@ export function ptyOptions(wish: PseudoTtyOptions | boolean | undefined): Pty | 
 export function programRequest(
   what: { command: string } | { shell: true } | { subsystem: string },
   options: ProgramOptions,
+  agentForward: NonNullable<ProcessRequest['agentForward']> = false,
 ): ProcessRequest {
   const x11 = x11Options(options.x11)
-  if (options.agentForward === true) throw new Error('agent forwarding is not served yet')
   return {
     ...what,
     ...(options.env === undefined || options.env === null ? {} : { env: environment(options.env) }),
     ...(options.pty === undefined ? {} : { pty: options.pty }),
     ...(x11 === undefined ? {} : { x11 }),
+    agentForward,
   }
 }
 

@@ -1,9 +1,8 @@
 /** ssh2's Client: one connection to a server, its requests with callbacks, its life as events. */
 
-import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { type ProcessRequest, startProcess } from '@hawser/client'
-import { ChannelRequestError, channelTypes } from '@hawser/connection'
+import { ChannelRequestError, channelRequests, channelTypes } from '@hawser/connection'
 import { beginClient, type Session, type Channel as SessionChannel } from '@hawser/session'
 import { Channel } from './channel.ts'
 import { authOrder, type SkippedAttempt } from './client-auth.ts'
@@ -11,7 +10,9 @@ import { Dialler } from './client-dial.ts'
 import { Forwards } from './client-forwards.ts'
 import { type ProgramOptions, programRequest, ptyOptions } from './client-program.ts'
 import { debugTrace } from './debug.ts'
+import { type EmitterOf, emitterOf } from './emitter.ts'
 import { type ClientErrorExtensions, connectionError, notConnected, requestError } from './errors.ts'
+import type { ClientEvents } from './event-types.ts'
 import { announcesHostKeys, provenHostKeys } from './host-keys.ts'
 import { Link } from './link.ts'
 import { type ClientSettings, clientSettings } from './options.ts'
@@ -25,6 +26,9 @@ import type {
   ShellOptions,
 } from './types.ts'
 
+/** Listeners have types. */
+const Emitter: EmitterOf<ClientEvents> = emitterOf()
+
 /** Whether a server is OpenSSH, of a version (5 or later) that has the extensions asked for. */
 const openssh = /^OpenSSH_(?:[5-9]|\d\d)/
 
@@ -32,7 +36,7 @@ const openssh = /^OpenSSH_(?:[5-9]|\d\d)/
  * A client. `connect()` first; `ready` tells when the rest can be used. Methods that ask the server for something
  * give false when the socket asks to wait for `continue` before more is sent.
  */
-export class Client extends EventEmitter {
+export class Client extends Emitter {
   /** The socket of the connection, as long as there is one. */
   _sock: Duplex | undefined
   #settings: ClientSettings | undefined
@@ -258,7 +262,7 @@ export class Client extends EventEmitter {
       closed: () => this.#closed(socket),
     })
     if (!this.#noDelay) this.setNoDelay(false)
-    this.#forwards = new Forwards(this, this.#link)
+    this.#forwards = new Forwards(this, this.#link, settings.agent)
     const { session } = this.#link
     session.onRequest = (asked) => {
       if (!announcesHostKeys(asked) || this.listenerCount('hostkeys') === 0) return asked.reject()
@@ -319,7 +323,9 @@ export class Client extends EventEmitter {
     allowHalfOpen = true,
   ): boolean {
     const link = this.#connected()
-    const request = programRequest(what, options)
+    const wanted = options.agentForward ?? this.#settings?.agentForward
+    const agentForward = wanted === true && this.#forwards?.expectAgent()
+    const request = programRequest(what, options, agentForward)
     if (request.x11 !== undefined) this.#forwards?.expectX11(request.x11.singleConnection === true)
     void this.#start(link.session, request).then(
       (core) =>
@@ -328,6 +334,8 @@ export class Client extends EventEmitter {
         ),
       (error) => {
         if (request.x11 !== undefined) this.#forwards?.forgetX11()
+        if (error instanceof ChannelRequestError && error.request === channelRequests.authAgentReq.name)
+          this.#forwards?.forgetAgent()
         give(callback, requestError(error, refusal(error, what)))
       },
     )

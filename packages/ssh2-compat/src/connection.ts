@@ -11,11 +11,16 @@ import { authContext } from './auth-context.ts'
 import { Channel } from './channel.ts'
 import { debugTrace } from './debug.ts'
 import { decoded } from './decode.ts'
+import { type EmitterOf, emitterOf } from './emitter.ts'
 import { connectionError, notConnected, requestError } from './errors.ts'
+import type { ConnectionEvents } from './event-types.ts'
 import { announceHostKeys, asksForProof, proveHostKeys } from './host-keys.ts'
 import { Link } from './link.ts'
 import { Session } from './session.ts'
 import type { Callback, ClientCallback, DebugFunction, Header } from './types.ts'
+
+/** Listeners have types. */
+const Emitter: EmitterOf<ConnectionEvents> = emitterOf()
 
 export interface ConnectionSettings {
   readonly hostKeys: readonly Signer[]
@@ -36,7 +41,7 @@ const authMethods = ['publickey', 'password', 'keyboard-interactive', 'hostbased
 const mostTries = 20
 
 /** One client of a {@link Server}. Methods that ask the client for something give false as in {@link Client}. */
-export class Connection extends EventEmitter {
+export class Connection extends Emitter {
   /** The socket. */
   readonly _sock: Duplex
   authenticated = false
@@ -127,6 +132,11 @@ export class Connection extends EventEmitter {
   openssh_forwardOutStreamLocal(socketPath: string, callback: ClientCallback): boolean {
     const data = channelTypes.forwardedStreamlocal.encode({ socketPath, reserved: new Uint8Array(0) })
     return this.#open(channelTypes.forwardedStreamlocal.name, data, callback)
+  }
+
+  /** Opens a connection to the client's agent, after it asked for forwarding (`auth-agent` of its session). npm ssh2 has no such method. */
+  openssh_authAgent(callback: ClientCallback): boolean {
+    return this.#open(channelTypes.authAgent.name, channelTypes.authAgent.encode({}), callback)
   }
 
   /** Makes new keys; `callback` is called when they are in use. */

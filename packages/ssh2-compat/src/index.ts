@@ -1,5 +1,22 @@
+export {
+  type AgentMethods,
+  BaseAgent,
+  CygwinAgent,
+  createAgent,
+  type GetStreamCallback,
+  OpenSSHAgent,
+  PageantAgent,
+} from './agent.ts'
+export {
+  type AgentInboundRequest,
+  AgentProtocol,
+  type IdentityCallback,
+  type SignCallback,
+  type SigningRequestOptions,
+} from './agent-protocol.ts'
 export type {
   AuthContext,
+  AuthContextBase,
   HostbasedAuthContext,
   KeyboardAuthContext,
   NoneAuthContext,
@@ -9,6 +26,7 @@ export type {
 export { Channel } from './channel.ts'
 export { Connection } from './connection.ts'
 export type { ClientErrorExtensions } from './errors.ts'
+export type * from './event-types.ts'
 export type { KeyPairCallback, KeyPairOptions, KeyPairReturn, KeyPairType } from './generate.ts'
 export type { HTTPAgentOptions, HTTPSAgentOptions } from './http-agents.ts'
 export type { ParsedKey } from './keys.ts'

@@ -1,5 +1,7 @@
 /** The shape of the module: a Client that may be called without `new` and carries every other name. */
 
+import { BaseAgent, CygwinAgent, createAgent, OpenSSHAgent, PageantAgent } from './agent.ts'
+import { AgentProtocol } from './agent-protocol.ts'
 import { type Callable, callable } from './callable.ts'
 import { Channel } from './channel.ts'
 import { Client as ClientClass } from './client.ts'
@@ -29,6 +31,12 @@ interface Names {
   readonly Connection: typeof Connection
   readonly HTTPAgent: typeof HTTPAgent
   readonly HTTPSAgent: typeof HTTPSAgent
+  readonly AgentProtocol: typeof AgentProtocol
+  readonly BaseAgent: typeof BaseAgent
+  readonly createAgent: typeof createAgent
+  readonly OpenSSHAgent: typeof OpenSSHAgent
+  readonly CygwinAgent: typeof CygwinAgent
+  readonly PageantAgent: typeof PageantAgent
   readonly utils: typeof utils
   readonly SFTP_STATUS_CODE: typeof STATUS_CODE
   readonly SFTP_OPEN_MODE: typeof OPEN_MODE
@@ -41,6 +49,12 @@ const names: Names = {
   Connection,
   HTTPAgent,
   HTTPSAgent,
+  AgentProtocol,
+  BaseAgent,
+  createAgent,
+  OpenSSHAgent,
+  CygwinAgent,
+  PageantAgent,
   utils,
   SFTP_STATUS_CODE,
   SFTP_OPEN_MODE,

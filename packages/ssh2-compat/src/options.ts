@@ -4,6 +4,7 @@ import { createHash, getHashes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { AlgorithmNames } from '@hawser/crypto'
 import type { PublicKey } from '@hawser/keys'
+import { type AgentMethods, agentOption } from './agent.ts'
 import { resolveAlgorithms } from './algorithms.ts'
 import { asBuffer } from './channel.ts'
 import { type ParsedKey, parsePrivate } from './keys.ts'
@@ -26,6 +27,9 @@ export interface ClientSettings {
   readonly username: string
   readonly password: string | Buffer | undefined
   readonly privateKey: ParsedKey | undefined
+  readonly agent: AgentMethods | undefined
+  /** Whether every program may use the agent. */
+  readonly agentForward: boolean
   /** Set only when hostbased authentication is possible. */
   readonly hostbased: { readonly host: string; readonly user: string } | undefined
   readonly tryKeyboard: boolean
@@ -45,9 +49,8 @@ export interface ClientSettings {
 export function clientSettings(config: ConnectConfig): ClientSettings {
   const username = config.username ?? config.user
   if (typeof username !== 'string') throw new Error('Invalid username')
-  if (config.agent !== undefined && config.agent !== null && config.agent !== '')
-    throw new Error('the option agent is not served yet: use privateKey or password')
-  if (config.agentForward === true)
+  const agent = agentOption(config.agent)
+  if (config.agentForward === true && agent === undefined)
     throw new Error('You must set a valid agent path to allow agent forwarding')
   const { localHostname, localUsername } = config
   const privateKey =
@@ -64,6 +67,8 @@ export function clientSettings(config: ConnectConfig): ClientSettings {
     username,
     password: config.password === undefined || config.password === null ? undefined : config.password,
     privateKey,
+    agent,
+    agentForward: config.agentForward === true,
     hostbased:
       privateKey !== undefined && localHostname && localUsername
         ? { host: localHostname, user: localUsername }

@@ -2,6 +2,7 @@
 
 import type { Duplex } from 'node:stream'
 import type { ReadableStream, WritableStream } from 'node:stream/web'
+import type { AgentMethods, BaseAgent } from './agent.ts'
 import type { Channel } from './channel.ts'
 import type { ParsedKey } from './keys.ts'
 
@@ -62,7 +63,7 @@ export interface HostBasedAuthMethod {
 export interface AgentAuthMethod {
   type: 'agent'
   username?: string
-  agent: unknown
+  agent: string | AgentMethods | BaseAgent
 }
 export interface KeyboardInteractiveAuthMethod {
   type: 'keyboard-interactive'
@@ -123,7 +124,8 @@ export interface ConnectConfig {
   /** @deprecated Use `username`. */
   user?: string | undefined
   password?: string | Buffer | null | undefined
-  agent?: unknown
+  /** Path of an agent's socket, `pageant`, or an agent of your own. */
+  agent?: string | AgentMethods | BaseAgent | null | undefined
   agentForward?: boolean | undefined
   privateKey?: string | Buffer | ParsedKey | null | undefined
   passphrase?: string | Buffer | null | undefined

@@ -1,0 +1,50 @@
+/** Signatures between agents, whose protocol has SSH blobs, and ssh2's programs, which have the bytes within. */
+
+import { agentAlgorithms } from '@hawser/agent'
+import { ProtocolError, Reader, Writer } from '@hawser/wire'
+import { algorithmFor, fromBlob, toBlob } from './signatures.ts'
+
+const certificateSuffix = '-cert-v01@openssh.com'
+
+/** The algorithm that a signature by a key of `type` with `hash` names: that of the plain key for certificates. */
+export function agentAlgorithm(type: string, hash: string | undefined): string {
+  const plain = type.endsWith(certificateSuffix) ? type.slice(0, -certificateSuffix.length) : type
+  return algorithmFor(plain, hash)
+}
+
+/** Which hash a program is asked for, for a signature by `algorithm`. */
+export function hashFor(algorithm: string): 'sha1' | 'sha256' | 'sha512' | undefined {
+  if (algorithm.startsWith('rsa-sha2-256')) return 'sha256'
+  if (algorithm.startsWith('rsa-sha2-512')) return 'sha512'
+  return algorithm === 'ssh-rsa' ? 'sha1' : undefined
+}
+
+/** By which algorithms an agent's key signs, best first. */
+export { agentAlgorithms }
+
+/** What programs see of a signature blob: its content, DER for ECDSA; for keys on tokens, flags and counter too. Undefined for no blob. */
+export function fromAgentBlob(type: string, blob: Uint8Array): Buffer | undefined {
+  try {
+    if (!type.startsWith('sk-')) return fromBlob(blob)
+    const from = new Reader(blob, 'signature')
+    from.string()
+    return Buffer.from(from.rest())
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined
+    throw error
+  }
+}
+
+/** The inverse. ECDSA's two numbers may come as DER or as the protocol has them. Undefined for what is no signature. */
+export function toAgentBlob(
+  type: string,
+  hash: string | undefined,
+  signature: Uint8Array,
+): Uint8Array | undefined {
+  const algorithm = agentAlgorithm(type, hash)
+  if (type.startsWith('sk-')) return new Writer().string(algorithm).bytes(signature).finish()
+  // A DER sequence starts with 0x30; the protocol's form with the length of a short number.
+  if (algorithm.startsWith('ecdsa-') && signature[0] === 0)
+    return new Writer().string(algorithm).string(signature).finish()
+  return toBlob(algorithm, signature)
+}
