@@ -98,10 +98,14 @@ export interface AgreementAlgorithm {
 
 /** Packets in, packets out; state is kept from packet to packet (RFC 4253 §6.2). */
 export interface Compressor {
-  compress(payload: Uint8Array): Uint8Array
+  /** The payload `head ‖ body`, compressed; memory that the next call uses again. */
+  compress(head: Uint8Array, body?: Uint8Array): Uint8Array
 }
 export interface Decompressor {
-  /** Throws ProtocolError past `limit` bytes of output. */
+  /**
+   * In memory of its own. Throws {@link CompressionError} for what is no stream, and past `limit` bytes of output,
+   * before more are inflated; it must not be used afterwards.
+   */
   decompress(payload: Uint8Array, limit: number): Uint8Array
 }
 
@@ -109,6 +113,7 @@ export interface CompressionAlgorithm {
   readonly name: string
   /** Starts only after authentication (zlib@openssh.com). */
   readonly delayed: boolean
+  readonly insecure?: true
   /** Undefined for `none`: payloads pass as they are. */
   compressor?(): Compressor
   decompressor?(): Decompressor

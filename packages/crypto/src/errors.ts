@@ -19,3 +19,17 @@ export class AgreementError extends ProtocolError {
     })
   }
 }
+
+/** Codes of {@link CompressionError}. */
+export type CompressionErrorCode =
+  /** The peer's stream is broken, or is none. */
+  | 'SSH_COMPRESSION_ERROR'
+  /** A packet inflates to more than a packet may hold. */
+  | 'SSH_LIMIT_DECOMPRESSED'
+
+/** What the peer compressed must be refused. It disconnects with COMPRESSION_ERROR (RFC 4253 §11.1). */
+export class CompressionError extends ProtocolError {
+  constructor(message: string, code: CompressionErrorCode = 'SSH_COMPRESSION_ERROR') {
+    super(message, { code, disconnectReason: DisconnectReason.compressionError })
+  }
+}

@@ -30,14 +30,14 @@ test('what is offered where node:crypto is there', () => {
     serverHostKey: hostKeys,
     cipher: [...gcm, chacha, ...aes],
     mac: macs,
-    compression: ['none'],
+    compression: ['none', 'zlib@openssh.com'],
   })
   expect(insecureNames(provider)).toEqual({
     kex: [],
     serverHostKey: ['ssh-rsa'],
     cipher: [],
     mac: oldMacs,
-    compression: [],
+    compression: ['zlib'],
   })
   expect(supportedNames(provider).mac).toEqual([...macs, ...oldMacs])
   expect(supportedNames(provider).serverHostKey).toEqual([...hostKeys, 'ssh-rsa'])

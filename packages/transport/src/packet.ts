@@ -8,7 +8,7 @@ import {
   type PacketOpener,
   type PacketSealer,
 } from '@hawser/crypto'
-import { type ByteQueue, concat, noBytes, ProtocolError } from '@hawser/wire'
+import { type ByteQueue, noBytes, ProtocolError } from '@hawser/wire'
 import { LimitError } from './errors.ts'
 import { packetsPerKey } from './rekey.ts'
 
@@ -73,7 +73,7 @@ export class PacketWriter {
   /** Appends the packet for the payload `head ‖ body` to `out` and returns the bytes that it takes on the wire. */
   write(head: Uint8Array, body: Uint8Array | undefined, out: Uint8Array[]): number {
     if (this.#compressor !== undefined) {
-      head = this.#compressor.compress(body === undefined ? head : concat(head, body))
+      head = this.#compressor.compress(head, body)
       body = undefined
     }
     const sealer = this.#sealer

@@ -1,5 +1,5 @@
 import { createProvider, defaultProvider, defaults } from '@hawser/crypto'
-import { concat, equal, type TraceEvent, UsageError, Writer } from '@hawser/wire'
+import { concat, equal, noBytes, type TraceEvent, UsageError, Writer } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { HostKeyError, NegotiationError } from './errors.ts'
 import { serviceAccept, serviceRequest, unimplemented } from './messages.ts'
@@ -443,10 +443,11 @@ describe('rekeying', () => {
 describe('delayed compression', () => {
   /** No real compression: every payload is turned around, so that the two ends must start at the same packet. */
   const invert = (payload: Uint8Array): Uint8Array => payload.map((byte) => byte ^ 0xff)
+  const compressor = { compress: (head: Uint8Array, body = noBytes) => invert(concat(head, body)) }
   const algorithm = (name: string, delayed: boolean) => ({
     name,
     delayed,
-    compressor: () => ({ compress: invert }),
+    compressor: () => compressor,
     decompressor: () => ({ decompress: invert }),
   })
   const turned = (delayed: boolean) => ({
@@ -488,7 +489,7 @@ describe('delayed compression', () => {
     puppet.sendNewKeys()
     expect(settle(transport)).toMatchObject([{ type: 'keys' }])
     puppet.reader.decompress({ decompress: invert })
-    puppet.writer.compress({ compress: invert })
+    puppet.writer.compress(compressor)
     transport.send(data(50))
     puppet.send(data(40))
     expect(payloads(settle(transport))).toEqual([data(40)])
