@@ -102,8 +102,7 @@ export function sigSSHToASN1(
  * @deprecated
  */
 export function DSASigBERToBare(signature: Buffer): Buffer {
-  // Already in that form.
-  if (signature.length <= 40) return signature
+  if (signature.length === 40 && fromDer(signature) === undefined) return signature
   return Buffer.concat(
     numbers(signature, 'DSA').map((number) => {
       const bare = number[0] === 0 ? number.subarray(1) : number

@@ -9,6 +9,8 @@ import { type Case, type Ssh2, World } from './kit.ts'
 import { moduleCases } from './module.ts'
 import { optionCases } from './options.ts'
 import { serverCases } from './server.ts'
+import { sessionCases } from './session.ts'
+import { utilsCases } from './utils.ts'
 
 export const cases: readonly Case[] = [
   ...moduleCases,
@@ -18,7 +20,9 @@ export const cases: readonly Case[] = [
   ...serverCases,
   ...authenticationCases,
   ...forwardingCases,
+  ...sessionCases,
   ...keyCases,
+  ...utilsCases,
 ]
 
 /** Rejects when the case does not hold for `module`. */

@@ -5,9 +5,15 @@ import * as ours from '@hawser/ssh2-compat'
 import { run } from '@hawser/testing'
 import { describe, expect, test } from 'vitest'
 import { cases, runCase } from './cases.ts'
+import { checklist, shownElsewhere, shows } from './checklist.ts'
 import type { Ssh2 } from './kit.ts'
 
-test('each line of the checklist has a name of its own', () => {
+test('every line of the checklist has a case', () => {
+  const names = cases.flatMap(({ line, covers = [] }) => [line, ...covers])
+  expect(checklist.filter((line) => !shows(names, line) && !shownElsewhere(line))).toEqual([])
+})
+
+test('each case has a name of its own', () => {
   const lines = cases.map(({ line }) => line)
   expect(lines.filter((line, at) => lines.indexOf(line) !== at)).toEqual([])
 })
@@ -29,7 +35,7 @@ test("npm's ssh2 has most of it too", { timeout: 240_000 }, async () => {
   // A suite that fails where programs have been running for years would be about something else.
   expect(lacking.length).toBeLessThan(cases.length / 2)
   process.stdout.write(
-    `conformance: ${cases.length} cases, ours has all; npm's ssh2 lacks ${lacking.length}:\n${lacking
+    `conformance: ${checklist.length} lines of the checklist, ${cases.length} cases; ours has all; npm's ssh2 lacks ${lacking.length}:\n${lacking
       .map(({ line, title, failure }) => `  ${line}: ${title} (${failure})\n`)
       .join('')}`,
   )

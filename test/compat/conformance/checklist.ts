@@ -1,0 +1,64 @@
+/** Every line of the checklist by its name, section by section, and for the few that no case can show where they are shown. */
+
+/** Section of the documented surface → its lines. A case names the lines that it shows; `section line` is the whole name. */
+const surface: Readonly<Record<string, string>> = {
+  '1.1': 'HTTPAgent, HTTPSAgent',
+  '1.2': 'events, unix connection, x11, x11 unasked, change password, continue, hostkeys, rekey',
+  '1.3':
+    'host, port, localAddress, localPort, forceIPv4, forceIPv6, username, localHostname, localUsername, authHandler, authHandler list, authHandler user, keepaliveInterval, keepaliveCountMax, readyTimeout, sock, strictVendor, compress, debug, timeout, allowHalfOpen, ident',
+  '1.4':
+    'exec x11, exec env, shell, boolean, destroy, rekey, setNoDelay, openssh_noMoreSessions, openssh_forwardInStreamLocal, openssh_unforwardInStreamLocal, openssh_forwardOutStreamLocal',
+  '1.5':
+    'net.Server, listen, hostKeys, greeting, banner, ident, highWaterMark, debug, keepaliveInterval, keepaliveCountMax, injectSocket',
+  '1.6':
+    'username, service, reject, abort, password, requestChange, publickey, keyboard-interactive, none, hostbased',
+  '1.7':
+    'ready, tcpip, openssh.streamlocal, request, request without reply, rekey event, handshake, end, end boolean, x11, openssh_forwardOutStreamLocal, rekey, setNoDelay, authenticated, noMoreSessions, boolean',
+  '1.8':
+    'pty, window-change, x11, env, signal, shell, exec, subsystem, close, eof, end, accept without reply',
+  '1.9':
+    'half open, back-pressure, stderr, signal, exit, type, subtype, server, incoming, outgoing, eof, close, allowHalfOpen',
+  '1.11': 'HTTPAgent, HTTPSAgent',
+  '1.15': 'parseKey, generateKeyPair, generateKeyPairSync, formats, PKCS#8, low-level helpers',
+}
+
+/** Lines whose names are only a number: conflicts between the two lines (C) and observed behaviour (B). */
+const numbered: readonly string[] = [
+  '1.10',
+  '1.19',
+  ...Array.from({ length: 46 }, (_none, at) => `C${at + 1}`),
+  ...Array.from({ length: 47 }, (_none, at) => `B${at + 1}`),
+]
+
+/** SFTP's lines are those of its own issue. */
+const sftp = ['C17', 'C18', 'C19', 'C37', 'B40', 'B41', 'B42', 'B43', 'B44', 'B45']
+/** Lines on agents are not in this table. */
+const agents = ['C8', 'B29']
+
+/** Numbers that the checklist does not use. */
+const unused = ['C32', 'C39']
+
+/** Shown by tests of their own, since no case with one module in one process can. */
+const elsewhere: Readonly<Record<string, string>> = {
+  B1: 'module-shape.test.ts: require and import by name in processes of their own',
+  '1.1 HTTPSAgent': 'examples.test.ts: a web server with TLS behind sshd',
+  '1.11 HTTPSAgent': 'examples.test.ts: a web server with TLS behind sshd',
+  C36: 'examples.test.ts: a web server with TLS behind sshd',
+}
+
+/** The names of all lines that the conformance suite answers for. */
+export const checklist: readonly string[] = [
+  ...Object.entries(surface).flatMap(([section, lines]) =>
+    lines.split(', ').map((line) => `${section} ${line}`),
+  ),
+  ...numbered,
+].filter((line) => ![...sftp, ...agents, ...unused].includes(line))
+
+/** Whether a case that names `names` shows `line`, be it one aspect of it. */
+export function shows(names: readonly string[], line: string): boolean {
+  return names.some((name) => name === line || name.startsWith(`${line} `))
+}
+
+export function shownElsewhere(line: string): boolean {
+  return line in elsewhere
+}
