@@ -237,6 +237,16 @@ describePeers(['sshd'], 'HTTP through sshd', () => {
     await made[0]?.closed
   })
 
+  test('the fetch of Node itself takes the same dispatcher', async () => {
+    const dispatcher = new UndiciAgent({ connect: sshConnect(client) })
+    // Node's declaration of fetch knows only the dispatchers of the undici inside.
+    const response = await globalThis.fetch(`http://127.0.0.1:${port}/own`, {
+      dispatcher,
+    } as unknown as RequestInit)
+    expect(await response.text()).toBe('GET /own ')
+    await dispatcher.close()
+  })
+
   test('fetch: an unknown certificate is refused', async () => {
     const dispatcher = new UndiciAgent({ connect: sshConnect(client) })
     await expect(fetch(`https://localhost:${tlsPort}/`, { dispatcher })).rejects.toMatchObject({
