@@ -1,10 +1,11 @@
 /** The verbs of a connected client. */
 
-import { channelTypes, globalRequests } from '@hawser/connection'
+import { ChannelRequestError, channelRequests, channelTypes, globalRequests } from '@hawser/connection'
 import type { PublicKey } from '@hawser/keys'
 import type { BytePipe, Channel, OpenChannelOptions, PipeAddresses, Session } from '@hawser/session'
 import type { Negotiated } from '@hawser/transport'
 import { UsageError } from '@hawser/wire'
+import { type ForwardedAgent, forwardAgent } from './agent-forwarding.ts'
 import { channelPipe } from './channel-pipe.ts'
 import { type Address, openTcpChannel, openUnixChannel, type SocketPath } from './forwarding.ts'
 import { type IncomingHandlers, takeChannel, takeRequests } from './incoming.ts'
@@ -49,6 +50,8 @@ export class Client {
   readonly remote: PipeAddresses
   readonly #hostKey: PublicKey | undefined
   readonly #listeners: RemoteListeners
+  readonly #agent: ForwardedAgent | undefined
+  #agentWanted = false
   #x11Wanted = false
   #noMoreSessions = false
 
@@ -59,8 +62,12 @@ export class Client {
     this.#hostKey = parts.hostKey
     const { handlers = {}, session } = parts
     this.#listeners = new RemoteListeners(session)
+    this.#agent = handlers.agent
     session.onChannel = (open) => {
-      if (!this.#listeners.take(open)) takeChannel(open, handlers, this.#x11Wanted)
+      if (this.#listeners.take(open)) return
+      if (open.type === channelTypes.authAgent.name && this.#agentWanted && this.#agent !== undefined)
+        void forwardAgent(open, this.#agent, handlers.trace)
+      else takeChannel(open, handlers, this.#x11Wanted)
     }
     takeRequests(session, parts.hostKey, handlers)
     const through = [...(parts.through ?? [])].reverse()
@@ -103,7 +110,7 @@ export class Client {
       const abort = (): void => channel.abort()
       signal?.addEventListener('abort', abort, { once: true })
       try {
-        await unlessAborted(startProcess(channel, { ...options, subsystem: name }), signal)
+        await unlessAborted(this.#startProcess(channel, { ...options, subsystem: name }), signal)
       } finally {
         signal?.removeEventListener('abort', abort)
       }
@@ -166,7 +173,7 @@ export class Client {
       const channel = await this.#sessionChannel(options, signal)
       const process = new Process(channel, signal)
       try {
-        await startProcess(channel, request)
+        await this.#startProcess(channel, request)
       } catch (error) {
         // An abort closes the channel, which fails the requests that wait on it; the abort is the reason to tell.
         if (signal?.aborted === true) await process.exit
@@ -176,10 +183,26 @@ export class Client {
     })
   }
 
+  async #startProcess(channel: Channel, request: ProcessRequest): Promise<void> {
+    if (request.agentForward === undefined || request.agentForward === false)
+      return startProcess(channel, request)
+    const again = this.#agentWanted
+    this.#agentWanted = true
+    try {
+      await startProcess(channel, { ...request, agentForward: again ? 'again' : true })
+    } catch (error) {
+      if (error instanceof ChannelRequestError && error.request === channelRequests.authAgentReq.name)
+        this.#agentWanted = false
+      throw error
+    }
+  }
+
   async #sessionChannel(options: ExecOptions, signal: AbortSignal | undefined): Promise<Channel> {
     // sshd ends the whole connection for it.
     if (this.#noMoreSessions)
       throw new UsageError('no more programs can be started: noMoreSessions() promised that to the server')
+    if (options.agentForward && this.#agent === undefined)
+      throw new UsageError('agentForward: there is no agent to forward; give connect the option agent')
     if (options.x11 !== undefined) this.#x11Wanted = true
     const opening = { ...options, ...(signal === undefined ? {} : { signal }) }
     return this.session.openChannel(channelTypes.session.name, undefined, opening)

@@ -5,6 +5,7 @@ import type { PublicKey } from '@hawser/keys'
 import type { Channel, IncomingChannel, IncomingRequest, Session } from '@hawser/session'
 import { asError } from '@hawser/session'
 import { type Infer, ProtocolError, type Trace } from '@hawser/wire'
+import type { ForwardedAgent } from './agent-forwarding.ts'
 import type { Address } from './forwarding.ts'
 import { proveHostKeys } from './hostkeys-update.ts'
 
@@ -23,7 +24,9 @@ export interface X11Request {
 export interface IncomingHandlers {
   /** Takes X11 connections, once a program was started with `x11`. */
   readonly onX11?: (request: X11Request) => void
-  /** Takes channels of all other types, such as `auth-agent@openssh.com`. */
+  /** The agent for programs that are started with `agentForward`: one that runs (`agentAt()` of @hawser/agent/node), or a `Keyring`. */
+  readonly agent?: ForwardedAgent
+  /** Takes channels of all other types. */
   readonly onChannel?: (open: IncomingChannel) => void
   /** Told the host keys that the server has and has proved, for known_hosts to follow when they change. */
   readonly onHostKeys?: (keys: readonly PublicKey[]) => void

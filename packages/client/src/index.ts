@@ -1,4 +1,5 @@
 export type { Channel } from '@hawser/session'
+export { type ForwardedAgent, forwardAgent } from './agent-forwarding.ts'
 export { attemptsInOrder, orderOf } from './auth-order.ts'
 export { channelPipe } from './channel-pipe.ts'
 export {

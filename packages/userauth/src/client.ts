@@ -246,7 +246,8 @@ export class UserauthClient {
     const { algorithms } = attempt.signer
     const announced = this.#serverSigAlgs
     if (announced === undefined || algorithms.length === 1) return algorithms[0]
-    return algorithms.find((name) => announced.includes(name))
+    // OpenSSH announces no names of certificates: who takes the plain signature takes it with a certificate too.
+    return algorithms.find((name) => announced.includes(name) || announced.includes(signatureNameOf(name)))
   }
 
   #askSignature(attempt: SignedAttempt, algorithm: string): void {

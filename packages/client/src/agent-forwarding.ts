@@ -1,0 +1,55 @@
+/** The agent that a server may use while programs of ours run there. */
+
+import { type AgentSource, type AgentStore, type ByteChannel, serveAgent } from '@hawser/agent'
+import { ChannelOpenReason } from '@hawser/connection'
+import { asError, type IncomingChannel } from '@hawser/session'
+import type { Trace } from '@hawser/wire'
+import { channelPipe } from './channel-pipe.ts'
+
+/** An agent that runs somewhere, such as `agentAt()` of @hawser/agent/node gives, or one of one's own, such as a `Keyring`. */
+export type ForwardedAgent = AgentSource | AgentStore
+
+/** Connects the channel that a server opens to `agent`. Refuses it when the agent cannot be reached. Never rejects; `trace` is told of failures. */
+export async function forwardAgent(
+  open: IncomingChannel,
+  agent: ForwardedAgent,
+  trace?: Trace,
+): Promise<void> {
+  const note = (what: string, error: unknown): void =>
+    trace?.({ layer: 'session', type: 'note', detail: `${what}: ${asError(error).message}` })
+  if (!('open' in agent)) {
+    try {
+      await serveAgent(channelPipe(open.accept()), agent)
+    } catch (error) {
+      note('a connection to the forwarded agent failed', error)
+    }
+    return
+  }
+  let near: ByteChannel
+  try {
+    near = await agent.open()
+  } catch (error) {
+    note('the agent to forward cannot be reached', error)
+    return open.reject(ChannelOpenReason.connectFailed, 'the agent cannot be reached')
+  }
+  join(near, channelPipe(open.accept()))
+}
+
+/** What comes from one goes to the other, with the back-pressure of each; the end of one is the end of both. */
+function join(a: ByteChannel, b: ByteChannel): void {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    from.onData = (bytes) => {
+      if (!to.write(bytes)) from.pause()
+    }
+    to.onDrain = () => from.resume()
+    from.onClose = (error) => {
+      if (error === undefined) to.end()
+      else to.destroy(error)
+    }
+  }
+  a.resume()
+  b.resume()
+}

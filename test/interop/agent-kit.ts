@@ -1,0 +1,48 @@
+/** A real ssh-agent for tests: started, filled by the real ssh-add, and ended. */
+
+import { join } from 'node:path'
+import {
+  findProgram,
+  type KeyFile,
+  type RunResult,
+  removeFolder,
+  run,
+  start,
+  temporaryFolder,
+} from '@hawser/testing'
+
+export interface RealAgent {
+  /** Path of its socket. */
+  readonly path: string
+  /** Ends it; connections to it are cut. */
+  stop(): Promise<void>
+}
+
+export const haveAgent = findProgram('ssh-agent') !== undefined && findProgram('ssh-add') !== undefined
+
+/** Starts ssh-agent with the keys of `files`. */
+export async function startAgent(files: readonly KeyFile[]): Promise<RealAgent> {
+  const folder = temporaryFolder('agent')
+  const path = join(folder, 'agent.sock')
+  const running = start(findProgram('ssh-agent') as string, ['-D', '-a', path], { timeoutMs: 10 * 60_000 })
+  // ssh-add ends with 2 as long as nobody answers.
+  for (let tries = 0; (await sshAdd(path, ['-l'])).code === 2; tries++)
+    if (tries > 500) throw new Error(`ssh-agent does not listen: ${running.stderr()}`)
+  for (const file of files) {
+    const { code, stderr } = await sshAdd(path, [file.path])
+    if (code !== 0) throw new Error(`ssh-add: ${stderr}`)
+  }
+  return {
+    path,
+    stop: async () => {
+      running.child.kill('SIGKILL')
+      await running.done
+      removeFolder(folder)
+    },
+  }
+}
+
+/** Runs ssh-add on the agent at `path`. */
+export function sshAdd(path: string, args: readonly string[]): Promise<RunResult> {
+  return run(findProgram('ssh-add') as string, args, { env: { SSH_AUTH_SOCK: path } })
+}
