@@ -114,7 +114,9 @@ export class RemoteListeners {
   ): Promise<RemoteListener> {
     this.#asking++
     try {
-      const listener = new RemoteListener(await this.#request(at), onConnection, () => this.#cancel(listener))
+      const listener: RemoteListener = new RemoteListener(await this.#request(at), onConnection, () =>
+        this.#cancel(listener),
+      )
       this.#listeners.add(listener)
       return listener
     } finally {
