@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { connect } from '@hawser/client'
+import { type ConnectOptions, connect } from '@hawser/client'
 import { parsePrivateKey, parsePublicKey } from '@hawser/keys'
 import type { ServerProcess } from '@hawser/server'
 import { listen, nodeStreams } from '@hawser/server/node'
@@ -19,6 +19,7 @@ import {
   startSshd,
   temporaryFolder,
 } from '@hawser/testing'
+import type { Negotiated } from '@hawser/transport'
 
 export const mebibyte = 1_048_576
 
@@ -31,6 +32,8 @@ export interface TransferOptions {
   readonly bytes: number
   readonly cipher: string
   readonly mac?: string
+  /** The only compression that our side takes. Default: it offers what it always does, and none is used. */
+  readonly compression?: string
   /** Who asks for new keys after each mebibyte. */
   readonly rekeyBy: 'peer' | 'us' | 'both'
   /** After this many milliseconds the transfer counts as stalled. */
@@ -43,7 +46,7 @@ export interface Transfer {
   readonly rekeys: number
   /** SHA-256 of what arrived at the far end of each direction that was used. */
   readonly checksums: readonly string[]
-  /** The cipher, in both directions, and the MAC, as negotiated. */
+  /** The cipher, in both directions, the MAC and the compression, if any, as negotiated. */
   readonly cipher: string
 }
 
@@ -84,7 +87,7 @@ async function asClient(o: TransferOptions): Promise<Transfer> {
     user: sshd.user,
     auth: [{ method: 'publickey', signer: parsePrivateKey(sharedKeyFile('ed25519', 'user').privateText) }],
     hostKey: { keys: [...sshd.hostKeys.values()].map((key) => parsePublicKey(key.publicLine)) },
-    ...(o.rekeyBy === 'peer' ? {} : { rekeyLimits: { bytes: mebibyte } }),
+    ...ours(o),
     hooks: {
       keys: (_, first) => {
         if (!first) rekeys++
@@ -148,7 +151,7 @@ async function asServer(o: TransferOptions): Promise<Transfer> {
         })
       })
     },
-    ...(o.rekeyBy === 'peer' ? {} : { rekeyLimits: { bytes: mebibyte } }),
+    ...ours(o),
     hooks: {
       keys: (negotiated, first) => {
         if (!first) rekeys++
@@ -164,6 +167,7 @@ async function asServer(o: TransferOptions): Promise<Transfer> {
     identities: [sharedKeyFile('ed25519', 'user').path],
     command: `${o.flow} ${o.bytes}`,
     ...algorithms(o),
+    ...(o.compression === undefined ? {} : { options: ['Compression=yes'] }),
     ...(o.rekeyBy === 'us' ? {} : { rekeyLimit: '1M' }),
     ...(o.flow === 'down' ? {} : { input: bulk(o.bytes) }),
     onStdout: (chunk) => {
@@ -193,14 +197,23 @@ async function serveBulk(command: string, process: ServerProcess): Promise<void>
   await process.exit(0)
 }
 
+/** What our side is told. */
+function ours({ rekeyBy, compression }: TransferOptions): Pick<ConnectOptions, 'rekeyLimits' | 'algorithms'> {
+  return {
+    ...(rekeyBy === 'peer' ? {} : { rekeyLimits: { bytes: mebibyte } }),
+    ...(compression === undefined ? {} : { algorithms: { compression: [compression] } }),
+  }
+}
+
 function algorithms({ cipher, mac }: TransferOptions): AlgorithmOptions {
   return { ciphers: [cipher], ...(mac === undefined ? {} : { macs: [mac] }) }
 }
 
-function named(
-  negotiated: { readonly cipherIn: string; readonly cipherOut: string; readonly macIn: string } | undefined,
-): string {
+function named(negotiated: Negotiated | undefined): string {
   if (negotiated === undefined) return ''
-  const { cipherIn, cipherOut, macIn } = negotiated
-  return [...new Set([cipherIn, cipherOut]), ...(macIn === '' ? [] : [macIn])].join(' ')
+  const { cipherIn, cipherOut, macIn, compressionIn, compressionOut } = negotiated
+  const others = [macIn, ...new Set([compressionIn, compressionOut])]
+  return [...new Set([cipherIn, cipherOut]), ...others.filter((name) => name !== '' && name !== 'none')].join(
+    ' ',
+  )
 }

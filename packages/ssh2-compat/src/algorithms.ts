@@ -13,7 +13,7 @@ const categories = [
   { option: 'compress', ours: 'compression', words: 'compression' },
 ] as const satisfies readonly { option: keyof Algorithms; ours: keyof AlgorithmNames; words: string }[]
 
-/** The categories that `algorithms` changes. Throws for a name that is not supported. */
+/** The categories that `algorithms` changes, and `compress` where it says nothing of compression. Throws for a name that is not supported. */
 export function resolveAlgorithms(
   algorithms: Algorithms | null | undefined,
   compress?: boolean | 'force',
@@ -27,11 +27,7 @@ export function resolveAlgorithms(
   if (compress !== undefined && resolved.compression === undefined) {
     const compressing = supported.compression.filter((name) => name !== 'none')
     if (compress === false) resolved.compression = ['none']
-    else if (compress === 'force') {
-      if (compressing.length === 0)
-        throw unsupported('zlib@openssh.com', 'compression', supported.compression)
-      resolved.compression = compressing
-    } else resolved.compression = [...compressing, 'none']
+    else resolved.compression = compress === 'force' ? compressing : [...compressing, 'none']
   }
   return resolved
 }
