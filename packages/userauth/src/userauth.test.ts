@@ -193,6 +193,15 @@ describe('publickey', () => {
     expect(seen.server[1]).toMatchObject({ request: { algorithm, verified: true, key: { type: 'ssh-rsa' } } })
   })
 
+  test('a certificate signs by what the server announced for its plain key', () => {
+    const suffix = '-cert-v01@openssh.com'
+    const signer = fakeSigner(`ssh-rsa${suffix}`, [`rsa-sha2-512${suffix}`, `rsa-sha2-256${suffix}`])
+    const client = makeClient({ serverSigAlgs: ['ssh-ed25519', 'rsa-sha2-256'] })
+    client.poll()
+    client.attempt({ method: 'publickey', signer, probe: false })
+    expect(client.poll()).toMatchObject({ type: 'ask-signature', algorithm: `rsa-sha2-256${suffix}` })
+  })
+
   test('the algorithm that the caller names', () => {
     const signer = fakeSigner('ssh-rsa', ['rsa-sha2-512', 'rsa-sha2-256'])
     const seen = login([{ method: 'publickey', signer, algorithm: 'rsa-sha2-256' }], (_, server) =>
