@@ -11,7 +11,7 @@ import type { AuthenticationType, ChangePasswordCallback, Prompt } from './types
 type Request<M extends string> = Extract<AuthExchange['request'], { readonly method: M }>
 
 /** What every request has. Answered once; later answers do nothing. `abort` tells that the client gave it up. */
-class AuthContextBase<M extends AuthenticationType = AuthenticationType> extends EventEmitter {
+export class AuthContextBase<M extends AuthenticationType = AuthenticationType> extends EventEmitter {
   readonly user: string
   readonly username: string
   readonly service: string
@@ -113,9 +113,9 @@ export class HostbasedAuthContext extends SignedAuthContext<'hostbased'> {
   }
 }
 
-type PromptCallback =
-  | ((error: Error | undefined, responses?: string[]) => void)
-  | ((responses: string[] | Error) => void)
+/** (responses), or (error, responses) for callbacks with two parameters. */
+type Answered = (answers: ReturnType<typeof JSON.parse>, responses: string[]) => void
+type Asked = string | Prompt | readonly (string | Prompt)[]
 
 export class KeyboardAuthContext extends AuthContextBase<'keyboard-interactive'> {
   readonly submethods: string[]
@@ -131,22 +131,10 @@ export class KeyboardAuthContext extends AuthContextBase<'keyboard-interactive'>
    * Asks the client. A callback with two parameters gets (error, responses), one with fewer the responses,
    * or the error when the client gave up.
    */
-  prompt(prompts: string | Prompt | readonly (string | Prompt)[], callback: PromptCallback): boolean
-  prompt(
-    prompts: string | Prompt | readonly (string | Prompt)[],
-    title: string,
-    callback: PromptCallback,
-  ): boolean
-  prompt(
-    prompts: string | Prompt | readonly (string | Prompt)[],
-    title: string,
-    instructions: string,
-    callback: PromptCallback,
-  ): boolean
-  prompt(
-    prompts: string | Prompt | readonly (string | Prompt)[],
-    ...rest: readonly (string | PromptCallback | undefined)[]
-  ): boolean {
+  prompt(prompts: Asked, callback: Answered): boolean
+  prompt(prompts: Asked, title: string, callback: Answered): boolean
+  prompt(prompts: Asked, title: string, instructions: string, callback: Answered): boolean
+  prompt(prompts: Asked, ...rest: readonly (string | Answered | undefined)[]): boolean {
     const callback = rest.find((value) => typeof value === 'function') as
       | ((...args: unknown[]) => void)
       | undefined

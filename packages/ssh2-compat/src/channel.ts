@@ -1,10 +1,15 @@
 /** A channel in ssh2's shape: a duplex stream with `exit` and `close` events, `stderr`, `signal`, `setWindow` and `exit`. */
 
-import { Duplex, Readable, Writable } from 'node:stream'
+import { type DuplexOptions, Readable, Writable } from 'node:stream'
 import { channelRequests } from '@hawser/connection'
 import type { IncomingRequest, Channel as SessionChannel, StreamNumber } from '@hawser/session'
 import { signalName } from './constants.ts'
 import { decoded } from './decode.ts'
+import { duplexOf, type TypedDuplex } from './emitter.ts'
+import type { ChannelEvents } from './event-types.ts'
+
+/** Listeners have types. */
+const Stream: new (options?: DuplexOptions) => TypedDuplex<ChannelEvents> = duplexOf()
 
 /** What a channel asks of its connection. */
 export interface ChannelOwner {
@@ -31,7 +36,7 @@ type Exit =
  * One channel, either role. `end()` sends EOF; a server's session channel is closed with it, since the command is over.
  * `close` comes when both sides have closed and the data has been read.
  */
-export class Channel extends Duplex {
+export class Channel extends Stream {
   readonly type: string
   readonly subtype: string | undefined
   readonly server: boolean

@@ -1,6 +1,6 @@
 /** A client as the server sees it: its login, its sessions, the connections and listeners that it asks for. */
 
-import { EventEmitter } from 'node:events'
+import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { ChannelOpenReason, channelTypes, globalRequests } from '@hawser/connection'
 import type { AlgorithmNames } from '@hawser/crypto'

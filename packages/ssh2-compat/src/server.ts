@@ -1,19 +1,23 @@
 /** ssh2's Server: listens, and hands each client over as a Connection. */
 
-import { EventEmitter } from 'node:events'
 import { type AddressInfo, type ListenOptions, Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Signer } from '@hawser/keys'
 import { resolveAlgorithms } from './algorithms.ts'
 import { Connection, type ConnectionSettings } from './connection.ts'
+import { type EmitterOf, emitterOf } from './emitter.ts'
+import type { ServerEvents } from './event-types.ts'
 import { keySigner, parsePrivate } from './keys.ts'
 import { identText, milliseconds } from './options.ts'
 import type { ClientInfo, ServerConfig } from './types.ts'
 
+/** Listeners have types. */
+const Emitter: EmitterOf<ServerEvents> = emitterOf()
+
 export type ServerConnectionListener = (client: Connection, info: ClientInfo) => void
 
 /** A server with the methods, properties and events of net.Server; `connection` comes once a client has identified itself. */
-export class Server extends EventEmitter {
+export class Server extends Emitter {
   /** Milliseconds between looks at the counters, kept for programs that set it; each connection has its own timer here. */
   static KEEPALIVE_INTERVAL = 1000
   /** Milliseconds of silence before a client is asked for a sign of life; 0 never asks. */

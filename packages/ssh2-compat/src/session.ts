@@ -1,10 +1,14 @@
 /** A session on the server: the client's requests around one program, as events with accept and reject. */
 
-import { EventEmitter } from 'node:events'
 import { type Asked, sessionRequests, type TerminalSize } from '@hawser/server'
 import type { Channel as SessionChannel } from '@hawser/session'
 import { Channel } from './channel.ts'
+import { type EmitterOf, emitterOf } from './emitter.ts'
+import type { SessionEvents } from './event-types.ts'
 import { Link } from './link.ts'
+
+/** Listeners have types. */
+const Emitter: EmitterOf<SessionEvents> = emitterOf()
 
 type Answer = (() => unknown) | undefined
 
@@ -12,7 +16,7 @@ type Answer = (() => unknown) | undefined
  * One `session` channel. A request without a listener is refused. `accept` and `reject` are undefined where the client
  * wants no reply, except for those that start a program: their `accept` gives the channel.
  */
-export class Session extends EventEmitter {
+export class Session extends Emitter {
   readonly type = 'session'
   subtype: string | undefined
   readonly server = true

@@ -144,7 +144,11 @@ export interface ConnectConfig {
   /** Default true: extensions of OpenSSH are asked of OpenSSH only. */
   strictVendor?: boolean | undefined
   algorithms?: Algorithms | undefined
-  /** @deprecated Use `algorithms.compress`. */
+  /**
+   * `true` compresses if the server can, 'force' fails if it cannot, `false` never does; by default only a server that
+   * insists is served. `algorithms.compress` wins.
+   * @deprecated Use `algorithms.compress`.
+   */
   compress?: boolean | 'force' | undefined
   debug?: DebugFunction | null | undefined
   /** Milliseconds of silence after which `timeout` is emitted; default 0, never. */

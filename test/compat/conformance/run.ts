@@ -8,7 +8,7 @@ import { cases, runCase } from './cases.ts'
 import type { Ssh2 } from './kit.ts'
 
 /** How long a module may take for a case before it counts as not having it. */
-const patienceMs = 3_000
+const patienceMs = 1_000
 
 const module = createRequire(import.meta.url)(process.argv[2] as string) as Ssh2
 let fail: (error: unknown) => void = () => undefined
