@@ -146,7 +146,6 @@ async function loadProblems(packed: readonly Packed[], folder: string): Promise<
       .filter((key) => key !== './package.json')
       .map((key) => `@hawser/${unit.name}${key.slice(1)}`),
   )
-  // npm packages (noble) come from the repository's own node_modules.
   const program = `
     const { createRequire } = await import('node:module')
     const require = createRequire(${JSON.stringify(join(folder, 'x.cjs'))})
@@ -157,8 +156,14 @@ async function loadProblems(packed: readonly Packed[], folder: string): Promise<
         if (names(esm) !== names(cjs)) console.log(entry + ': import gives other names than require')
       } catch (error) { console.log(entry + ': ' + error.message.split('\\n')[0]) }
     }`
-  const noble = join(root, 'node_modules', '@noble')
-  if (existsSync(noble)) await run('cp', ['-R', noble, modules], folder)
+  // npm packages come from the repository's own node_modules.
+  const foreign = packed
+    .flatMap(({ unit }) => Object.keys(unit.manifest.dependencies ?? {}))
+    .filter((name) => !name.startsWith('@hawser/'))
+  for (const name of new Set(foreign)) {
+    mkdirSync(join(modules, name), { recursive: true })
+    await run('cp', ['-R', `${join(root, 'node_modules', name)}/.`, join(modules, name)], folder)
+  }
   const { code, output } = await run(process.execPath, ['--input-type=module', '-e', program], folder)
   const problems = output
     .split('\n')
