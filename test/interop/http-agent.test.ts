@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type RequestOptions, request as tlsRequest } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Client, connect } from '@hawser/client'
@@ -245,6 +245,27 @@ describePeers(['sshd'], 'HTTP through sshd', () => {
     } as unknown as RequestInit)
     expect(await response.text()).toBe('GET /own ')
     await dispatcher.close()
+  })
+
+  test('fetch: a server that never starts TLS, and one that hangs up', async () => {
+    const silent = createTcpServer((socket) => void socket.on('error', () => undefined).resume())
+    const rude = createTcpServer((socket) => void socket.on('error', () => undefined).end())
+    for (const server of [silent, rude]) {
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+    }
+    const portOf = (server: typeof silent): number => (server.address() as AddressInfo).port
+    const dispatcher = new UndiciAgent({ connect: sshConnect(client, { timeoutMs: 50 }) })
+    const why = (of: number): Promise<unknown> =>
+      fetch(`https://localhost:${of}/`, { dispatcher }).then(
+        () => 'answered',
+        (error: Error) => (error.cause as Error).message,
+      )
+    expect(await why(portOf(silent))).toContain('no TLS handshake')
+    expect(await why(portOf(rude))).toContain('before secure TLS connection was established')
+    await dispatcher.close()
+    silent.close()
+    rude.close()
   })
 
   test('fetch: an unknown certificate is refused', async () => {
