@@ -6,12 +6,6 @@ import { algorithmFor, fromBlob, toBlob } from './signatures.ts'
 
 const certificateSuffix = '-cert-v01@openssh.com'
 
-/** The algorithm that a signature by a key of `type` with `hash` names: that of the plain key for certificates. */
-export function agentAlgorithm(type: string, hash: string | undefined): string {
-  const plain = type.endsWith(certificateSuffix) ? type.slice(0, -certificateSuffix.length) : type
-  return algorithmFor(plain, hash)
-}
-
 /** Which hash a program is asked for, for a signature by `algorithm`. */
 export function hashFor(algorithm: string): 'sha1' | 'sha256' | 'sha512' | undefined {
   if (algorithm.startsWith('rsa-sha2-256')) return 'sha256'
@@ -47,4 +41,10 @@ export function toAgentBlob(
   if (algorithm.startsWith('ecdsa-') && signature[0] === 0)
     return new Writer().string(algorithm).string(signature).finish()
   return toBlob(algorithm, signature)
+}
+
+/** The algorithm that a signature by a key of `type` with `hash` names: that of the plain key for certificates. */
+function agentAlgorithm(type: string, hash: string | undefined): string {
+  const plain = type.endsWith(certificateSuffix) ? type.slice(0, -certificateSuffix.length) : type
+  return algorithmFor(plain, hash)
 }
