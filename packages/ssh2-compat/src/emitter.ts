@@ -8,7 +8,7 @@ type Args<E, K extends keyof E> = E[K] extends readonly unknown[] ? E[K] : never
 type Listener = Parameters<EventEmitter['on']>[1]
 
 /** `E` maps names of events to the tuples of their arguments. */
-export interface TypedEmitter<E extends object> extends EventEmitter {
+interface TypedEmitter<E extends object> extends EventEmitter {
   on<K extends keyof E>(event: K, listener: (...args: Args<E, K>) => void): this
   on(event: string | symbol, listener: Listener): this
   once<K extends keyof E>(event: K, listener: (...args: Args<E, K>) => void): this

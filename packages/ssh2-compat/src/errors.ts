@@ -7,7 +7,7 @@ import { AuthenticationError } from '@hawser/userauth'
 import { DisconnectReason, disconnectReasonName, SshError } from '@hawser/wire'
 
 /** Which part of the connection an error is about. */
-export type Level =
+type Level =
   | 'client-socket'
   | 'client-ssh'
   | 'client-timeout'

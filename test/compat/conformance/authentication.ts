@@ -64,7 +64,12 @@ export const authenticationCases: readonly Case[] = [
       const wishes = ['nonsense', 'password', false] as const
       let at = 0
       const { client } = await pair(ssh2, world, {
-        client: { authHandler: (async () => wishes[at++]) as never },
+        client: {
+          authHandler: (() => {
+            if (at > wishes.length) throw new Error('asked without end')
+            return Promise.resolve(wishes[at++])
+          }) as never,
+        },
         onConnection: (c) => c.on('authentication', (ctx: AuthContext) => ctx.reject()),
       })
       const [error] = (await next(client, 'error')) as [Error & { attempts: { method: string }[] }]

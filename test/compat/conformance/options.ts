@@ -186,6 +186,26 @@ export const optionCases: readonly Case[] = [
     },
   },
   {
+    line: 'C9',
+    covers: ['1.3 compress'],
+    title: "compress: true and 'force' compress from the log in on; algorithms.compress wins over them",
+    async run(ssh2, world) {
+      const wishes = [
+        [{ compress: true }, 'zlib@openssh.com'],
+        [{ compress: 'force' }, 'zlib@openssh.com'],
+        [{ compress: 'force', algorithms: { compress: ['none'] } }, 'none'],
+      ] as const
+      for (const [wish, wanted] of wishes) {
+        let seen: unknown
+        await readyPair(ssh2, world, {
+          client: wish as never,
+          onClient: (c) => c.on('handshake', (n) => (seen = [n.cs.compress, n.sc.compress])),
+        })
+        deepStrictEqual(seen, [wanted, wanted])
+      }
+    },
+  },
+  {
     line: 'C6',
     covers: ['1.4 setNoDelay'],
     title: 'setNoDelay sets the socket and gives the client',
