@@ -174,7 +174,6 @@ export const optionCases: readonly Case[] = [
   },
   {
     line: 'C9',
-    covers: ['1.3 compress'],
     title: 'compress: false asks for none',
     async run(ssh2, world) {
       let seen: unknown
@@ -186,8 +185,7 @@ export const optionCases: readonly Case[] = [
     },
   },
   {
-    line: 'C9',
-    covers: ['1.3 compress'],
+    line: '1.3 compress',
     title: "compress: true and 'force' compress from the log in on; algorithms.compress wins over them",
     async run(ssh2, world) {
       const wishes = [
