@@ -1,5 +1,6 @@
 /** All cases of the conformance suite, and the way one of them is run. */
 
+import { agentCases } from './agents.ts'
 import { authenticationCases } from './authentication.ts'
 import { channelCases } from './channel.ts'
 import { clientCases } from './client.ts'
@@ -19,6 +20,7 @@ export const cases: readonly Case[] = [
   ...channelCases,
   ...serverCases,
   ...authenticationCases,
+  ...agentCases,
   ...forwardingCases,
   ...sessionCases,
   ...keyCases,

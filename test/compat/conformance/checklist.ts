@@ -41,9 +41,9 @@ const unused = ['C32', 'C39']
 /** Shown by tests of their own, since no case with one module in one process can. */
 const elsewhere: Readonly<Record<string, string>> = {
   B1: 'module-shape.test.ts: require and import by name in processes of their own',
-  '1.1 HTTPSAgent': 'examples.test.ts: a web server with TLS behind sshd',
-  '1.11 HTTPSAgent': 'examples.test.ts: a web server with TLS behind sshd',
-  C36: 'examples.test.ts: a web server with TLS behind sshd',
+  '1.1 HTTPSAgent': 'http-agents.test.ts: a web server with TLS behind sshd',
+  '1.11 HTTPSAgent': 'http-agents.test.ts: a web server with TLS behind sshd',
+  C36: 'http-agents.test.ts: a web server with TLS behind sshd',
 }
 
 /** The names of all lines that the conformance suite answers for. */

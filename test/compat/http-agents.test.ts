@@ -1,0 +1,82 @@
+/** The documentation's example of the HTTP agent, and the same with TLS, against real web servers behind a real sshd. */
+
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, get, type IncomingMessage, type Server } from 'node:http'
+import { createServer as createTlsServer, get as getTls } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ConnectConfig, HTTPAgent, HTTPSAgent } from '@hawser/ssh2-compat'
+import { runNow, type Sshd, startSshd } from '@hawser/testing'
+import { describePeers } from '@hawser/testing/vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const headers = { Connection: 'close' }
+
+/** A certificate of our own for 127.0.0.1. */
+function certificate(): { key: string; cert: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'hawser-tls-'))
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
+  const where = ['-keyout', key, '-out', cert, '-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1']
+  try {
+    runNow('openssl', ['req', '-x509', ...kind, ...where])
+    return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function answer(sent: NodeJS.EventEmitter): Promise<[status: number | undefined, text: string]> {
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  let text = ''
+  for await (const chunk of response) text += chunk
+  return [response.statusCode, text]
+}
+
+describePeers(['sshd'], 'HTTP agents through sshd', () => {
+  const tls = certificate()
+  let sshd: Sshd
+  let web: Server
+  let tlsWeb: Server
+  let config: ConnectConfig
+
+  beforeAll(async () => {
+    sshd = await startSshd()
+    const privateKey = readFileSync(sshd.userKeys.get('ed25519')?.path as string)
+    config = { host: sshd.host, port: sshd.port, username: sshd.user, privateKey }
+    web = createServer((_request, response) => void response.end('plain')).listen(0, '127.0.0.1')
+    tlsWeb = createTlsServer(tls, (_request, response) => void response.end('secret')).listen(0, '127.0.0.1')
+    await Promise.all([once(web, 'listening'), once(tlsWeb, 'listening')])
+  })
+  afterAll(async () => {
+    web.close()
+    tlsWeb.close()
+    await sshd.stop()
+  })
+
+  const at = (server: Server): { host: string; port: number } => ({
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+  })
+
+  test('HTTPAgent', async () => {
+    const agent = new HTTPAgent(config)
+    expect(await answer(get({ ...at(web), agent, headers }))).toEqual([200, 'plain'])
+    agent.destroy()
+  })
+
+  test('HTTPSAgent: TLS with the web server itself', async () => {
+    const agent = new HTTPSAgent(config, { ca: tls.cert })
+    expect(await answer(getTls({ ...at(tlsWeb), agent, headers }))).toEqual([200, 'secret'])
+    agent.destroy()
+  })
+
+  test('HTTPSAgent: a certificate that nobody vouches for is refused', async () => {
+    const agent = new HTTPSAgent(config)
+    const [error] = (await once(getTls({ ...at(tlsWeb), agent, headers }), 'error')) as [Error]
+    expect(error.message).toMatch(/self[- ]signed certificate/)
+    agent.destroy()
+  })
+})
