@@ -7,7 +7,7 @@ const surface: Readonly<Record<string, string>> = {
   '1.3':
     'host, port, localAddress, localPort, forceIPv4, forceIPv6, username, localHostname, localUsername, authHandler, authHandler list, authHandler user, keepaliveInterval, keepaliveCountMax, readyTimeout, sock, strictVendor, compress, debug, timeout, allowHalfOpen, ident',
   '1.4':
-    'exec x11, exec env, shell, boolean, destroy, rekey, setNoDelay, openssh_noMoreSessions, openssh_forwardInStreamLocal, openssh_unforwardInStreamLocal, openssh_forwardOutStreamLocal',
+    'exec x11, exec env, agentForward, shell, boolean, destroy, rekey, setNoDelay, openssh_noMoreSessions, openssh_forwardInStreamLocal, openssh_unforwardInStreamLocal, openssh_forwardOutStreamLocal',
   '1.5':
     'net.Server, listen, hostKeys, greeting, banner, ident, highWaterMark, debug, keepaliveInterval, keepaliveCountMax, injectSocket',
   '1.6':
@@ -19,6 +19,7 @@ const surface: Readonly<Record<string, string>> = {
   '1.9':
     'half open, back-pressure, stderr, signal, exit, type, subtype, server, incoming, outgoing, eof, close, allowHalfOpen',
   '1.11': 'HTTPAgent, HTTPSAgent',
+  '1.17': 'AgentProtocol, createAgent',
   '1.15': 'parseKey, generateKeyPair, generateKeyPairSync, formats, PKCS#8, low-level helpers',
 }
 
@@ -32,9 +33,6 @@ const numbered: readonly string[] = [
 
 /** SFTP's lines are those of its own issue. */
 const sftp = ['C17', 'C18', 'C19', 'C37', 'B40', 'B41', 'B42', 'B43', 'B44', 'B45']
-/** Lines on agents are not in this table. */
-const agents = ['C8', 'B29']
-
 /** Numbers that the checklist does not use. */
 const unused = ['C32', 'C39']
 
@@ -52,7 +50,7 @@ export const checklist: readonly string[] = [
     lines.split(', ').map((line) => `${section} ${line}`),
   ),
   ...numbered,
-].filter((line) => ![...sftp, ...agents, ...unused].includes(line))
+].filter((line) => ![...sftp, ...unused].includes(line))
 
 /** Whether a case that names `names` shows `line`, be it one aspect of it. */
 export function shows(names: readonly string[], line: string): boolean {
