@@ -15,6 +15,7 @@ async function compile(type: 'commonjs' | 'module', module: string): Promise<str
   mkdirSync(cache, { recursive: true })
   const scratch = mkdtempSync(join(cache, 'hawser-types-'))
   try {
+    const files = ['one-x.ts', 'zero-eight.cts']
     cpSync(programs, scratch, { recursive: true })
     writeFileSync(join(scratch, 'package.json'), JSON.stringify({ type }))
     const compilerOptions = {
@@ -28,9 +29,8 @@ async function compile(type: 'commonjs' | 'module', module: string): Promise<str
       customConditions: ['@hawser/source'],
       allowImportingTsExtensions: true,
     }
-    // A suffix that the repository's own compiler does not look at: this one uses `import = require()`.
-    renameSync(join(scratch, 'zero-eight.cts.txt'), join(scratch, 'zero-eight.cts'))
-    const files = ['one-x.ts', 'zero-eight.cts']
+    // Their suffix keeps them from the repository's own tools: they are other people's programs.
+    for (const file of files) renameSync(join(scratch, `${file}.txt`), join(scratch, file))
     writeFileSync(join(scratch, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
     const tsc = join(root, 'node_modules', 'typescript-7', 'bin', 'tsc')
     const { text } = await run(process.execPath, [tsc, '-p', scratch], { timeoutMs: 120_000, cwd: scratch })
