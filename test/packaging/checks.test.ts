@@ -290,10 +290,10 @@ describe('check-pure refuses', () => {
   })
 
   test('what a pure file draws in from beside it', () => {
-    plant('agent/src/machine.ts', `import { later } from './planted.ts'\nlater()\n`)
-    plant('agent/src/planted.ts', `export function later() { setInterval(() => {}, 1) }\n`)
+    plant('sftp/src/client/machine.ts', `import { later } from '../planted.ts'\nlater()\n`)
+    plant('sftp/src/planted.ts', `export function later() { setInterval(() => {}, 1) }\n`)
     expect(said(checkPure)).toEqual([
-      'packages/agent/src/planted.ts:1: setInterval: there are no timers here (a pure file)',
+      'packages/sftp/src/planted.ts:1: setInterval: there are no timers here (a pure file)',
     ])
   })
 
