@@ -34,9 +34,8 @@ export function settle<T>(
   failed: (error: unknown) => void,
 ): void {
   const { drive } = session
-  const alive = (): boolean => session.phase !== 'closing' && session.phase !== 'closed'
   const finish = (next: () => void): void => {
-    if (!alive()) return
+    if (drive.over) return
     next()
     drive.kick()
   }

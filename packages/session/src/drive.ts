@@ -100,6 +100,11 @@ export class Drive {
     return !this.#congested && !this.#failed && !this.#ended
   }
 
+  /** Whether nothing that is answered now reaches the peer any more. A close that waits for data to leave is not the end yet. */
+  get over(): boolean {
+    return this.#failed || this.#closed || this.engine.transport.ended
+  }
+
   /** Takes the pipe over and sends what the engine has to say first. */
   start(): void {
     this.#pipe.onData = (bytes) => this.#onData(bytes)
@@ -177,7 +182,7 @@ export class Drive {
     }
     this.#phase = 'closing'
     this.flush()
-    if (!this.#congested) return finish()
+    if (!this.#congested && this.engine.mux.queued === 0) return finish()
     this.#lingerTimer = after(lingerMs.unsentData, () => this.#pipe.destroy())
     this.whenFlushed(finish)
   }

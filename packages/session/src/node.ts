@@ -72,7 +72,7 @@ export function fromNodeSocket(socket: Duplex): BytePipe & PipeAddresses {
 
 /** Options of {@link toNodeDuplex}. */
 export interface NodeDuplexOptions {
-  /** Bytes that the readable side holds before the window stops growing back. Default 32 KiB... */
+  /** Bytes that the readable side holds before the window stops growing back. Default: Node's own. */
   readonly highWaterMark?: number
   /** Whether ending one side leaves the other open. Default true. */
   readonly allowHalfOpen?: boolean

@@ -97,6 +97,31 @@ describe('a connection in memory', () => {
     await pair.client.close()
   })
 
+  test('a close in the middle of new keys lets what was written leave first', async () => {
+    const pair = await sessionPair()
+    let received = 0
+    pair.server.onChannel = (open) => {
+      const channel = open.accept()
+      channel.attach(0, {
+        data: (bytes) => {
+          received += bytes.length
+        },
+        end: () => undefined,
+        close: () => undefined,
+      })
+    }
+    await Promise.all([pair.client.ready, pair.server.ready])
+    const channel = await pair.client.openChannel('session')
+    // Whether the exchange is over before the end is a matter of turns; the data is not.
+    const rekeyed = pair.client.rekey().catch(() => undefined)
+    channel.write(new Uint8Array(100_000), 0)
+    await pair.client.close()
+    await Promise.all([pair.server.closed, rekeyed])
+    expect(received).toBe(100_000)
+    expect(pair.client.error).toBeUndefined()
+    expect(pair.server.error).toBeUndefined()
+  })
+
   test('a reader that stops stops the writer, at the window', async () => {
     const window = 100_000
     const pair = await sessionPair({ client: { window } })
