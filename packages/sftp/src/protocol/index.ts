@@ -1,1 +1,4 @@
-export { AttributeFlag, OpenFlag, SftpStatus, sftpStatusName, sftpVersion } from './constants.ts'
+export * from './attributes.ts'
+export * from './constants.ts'
+export * from './extensions.ts'
+export * as messages from './messages.ts'

@@ -1,0 +1,14 @@
+/** Bounds of the SFTP protocol in one place; each names its precedent. */
+
+export const sftpLimits = {
+  /** Bytes of a packet behind its length: OpenSSH's 256 KiB and room for what stands around the data. */
+  packet: 256 * 1024 + 1024,
+  /** Bytes of a handle (draft-ietf-secsh-filexfer-02 §6.3). */
+  handle: 256,
+  /** Bytes of a path; Linux's PATH_MAX is 4096, Windows has 32,767 characters. */
+  path: 32 * 1024,
+  /** Requests of one client that wait at a server; more are left unread. */
+  queuedRequests: 1024,
+  /** Handles that one client may hold open. */
+  openHandles: 1024,
+} as const
