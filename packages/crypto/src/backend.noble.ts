@@ -37,6 +37,16 @@ export const backend: Backend = {
   random,
   hash,
 
+  hashing(name) {
+    const running = hashes[name].create()
+    return {
+      update(data) {
+        running.update(data)
+      },
+      digest: () => running.digest(),
+    }
+  },
+
   hmac(name, key) {
     const prepared = hmac.create(hashes[name], key)
     return (...parts) => {

@@ -11,6 +11,7 @@ import type {
   MacFunction,
   PrivateKeyParts,
   PublicKeyParts,
+  RunningHash,
   StreamCipher,
 } from './backend.ts'
 import { checkPointForm, checkScalarLength, curves } from './curves.ts'
@@ -26,6 +27,7 @@ export const backend: Backend = {
   name: 'node',
   random,
   hash,
+  hashing,
   hmac,
   aesGcm,
   aesCtr,
@@ -68,6 +70,16 @@ function hash(name: HashName, ...parts: readonly Uint8Array[]): Uint8Array {
   const running = crypto.createHash(name)
   for (const part of parts) running.update(part)
   return plain(running.digest())
+}
+
+function hashing(name: HashName): RunningHash {
+  const running = crypto.createHash(name)
+  return {
+    update(data) {
+      running.update(data)
+    },
+    digest: () => plain(running.digest()),
+  }
 }
 
 function hmac(name: HashName, secret: Uint8Array): MacFunction {

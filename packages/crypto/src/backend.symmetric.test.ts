@@ -39,6 +39,9 @@ describe.each([node, noble])('$name', (backend) => {
   ])('%s of "%s"', (name, text, expected) => {
     expect(hexEncode(backend.hash(name, utf8Encode(text)))).toBe(expected)
     expect(hexEncode(backend.hash(name, ...[...text].map(utf8Encode)))).toBe(expected)
+    const running = backend.hashing(name)
+    for (const piece of text) running.update(utf8Encode(piece))
+    expect(hexEncode(running.digest())).toBe(expected)
   })
 
   // RFC 4231 §4.2, §4.3, §4.7, §4.8; RFC 2202 §2, §3.

@@ -33,6 +33,12 @@ export type PrivateKeyParts =
 /** A MAC with its key prepared: the tag over the parts, one after the other. */
 export type MacFunction = (...parts: readonly Uint8Array[]) => Uint8Array
 
+/** A running hash: give it data in pieces, then take the digest once. */
+export interface RunningHash {
+  update(data: Uint8Array): void
+  digest(): Uint8Array
+}
+
 /** A running cipher: state is kept from call to call. Block modes take whole blocks only. */
 export interface StreamCipher {
   update(data: Uint8Array): Uint8Array
@@ -65,6 +71,8 @@ export interface Backend {
   /** Random bytes from a pool where that is cheaper; fit for keys. */
   random(length: number): Uint8Array
   hash(name: HashName, ...parts: readonly Uint8Array[]): Uint8Array
+  /** For data that comes in pieces over time, such as a stream. */
+  hashing(name: HashName): RunningHash
   hmac(name: HashName, key: Uint8Array): MacFunction
   aesGcm(key: Uint8Array): Aead
   aesCtr(key: Uint8Array, iv: Uint8Array): StreamCipher
