@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events'
 import type { AuthExchange } from '@hawser/session'
 import { assertNever } from '@hawser/wire'
-import { asBuffer } from './channel.ts'
+import { asBuffer } from './channel-bytes.ts'
 import { Link } from './link.ts'
 import { fromBlob, hashOf } from './signatures.ts'
 import type { AuthenticationType, ChangePasswordCallback, Prompt } from './types.ts'

@@ -1,8 +1,9 @@
 /** A channel in ssh2's shape: a duplex stream with `exit` and `close` events, `stderr`, `signal`, `setWindow` and `exit`. */
 
-import { type DuplexOptions, Readable, Writable } from 'node:stream'
+import type { DuplexOptions, Readable, Writable } from 'node:stream'
 import { channelRequests } from '@hawser/connection'
-import type { IncomingRequest, Channel as SessionChannel, StreamNumber } from '@hawser/session'
+import type { IncomingRequest, Channel as SessionChannel } from '@hawser/session'
+import { asBuffer, stderrToRead, stderrToWrite, writeAll, written } from './channel-bytes.ts'
 import { signalName } from './constants.ts'
 import { decoded } from './decode.ts'
 import { duplexOf, type TypedDuplex } from './emitter.ts'
@@ -76,7 +77,7 @@ export class Channel extends Stream {
     this.incoming = { id: core.id, state: 'open' }
     this.outgoing = { id: core.id, state: 'open' }
     this.#closeOnEnd = server && core.type === 'session'
-    const stderr = server ? this.#stderrWritable() : this.#stderrReadable()
+    const stderr = server ? stderrToWrite(core) : stderrToRead(core)
     this.stderr = stderr as Readable & Writable
     this.once('finish', () => {
       if (this.#closeOnEnd) this.close()
@@ -167,14 +168,14 @@ export class Channel extends Stream {
   }
 
   override _write(bytes: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#core.write(bytes, 0, (error) => this.#written(error, done))
+    this.#core.write(bytes, 0, written(this.#core, done))
   }
 
   override _writev(
     chunks: readonly { readonly chunk: Buffer }[] & { chunk: unknown; encoding: BufferEncoding }[],
     done: (error?: Error | null) => void,
   ): void {
-    writeAll(this.#core, 0, chunks, (error) => this.#written(error, done))
+    writeAll(this.#core, 0, chunks, written(this.#core, done))
   }
 
   override _final(done: (error?: Error | null) => void): void {
@@ -189,13 +190,6 @@ export class Channel extends Stream {
     if (!this.server && this.stderr.readable) this.stderr.push(null)
     done(error)
     this.#finishClose()
-  }
-
-  /** What was written to a channel that is gone is lost; ssh2's manners are to say so by `close` alone. */
-  #written(error: Error | undefined, done: (error?: Error | null) => void): void {
-    if (error === undefined) done()
-    // Never at once: a program that writes until it is told to wait would not come to an end.
-    else process.nextTick(() => (this.#core.isClosed ? done() : done(error)))
   }
 
   #push(bytes: Uint8Array): void {
@@ -247,46 +241,6 @@ export class Channel extends Stream {
       else this.emit('close')
     })
   }
-
-  #stderrReadable(): Readable {
-    let owed = 0
-    const core = this.#core
-    const giveBack = (): void => {
-      const bytes = owed
-      owed = 0
-      core.consumed(bytes)
-    }
-    const readable = new Readable({ read: giveBack, emitClose: false })
-    const end = (): void => {
-      if (!readable.destroyed && !readable.readableEnded) readable.push(null)
-    }
-    core.attach(1, {
-      data(bytes) {
-        if (readable.destroyed) return core.consumed(bytes.length)
-        owed += bytes.length
-        if (readable.push(asBuffer(bytes))) giveBack()
-      },
-      end,
-      close: end,
-    })
-    return readable
-  }
-
-  #stderrWritable(): Writable {
-    // A client sends no extended data; what a strange one sends is dropped, so that it cannot fill the window.
-    this.#core.attach(1, {
-      data: (bytes) => this.#core.consumed(bytes.length),
-      end: () => undefined,
-      close: () => undefined,
-    })
-    return new Writable({
-      emitClose: false,
-      write: (bytes: Buffer, _encoding, done) =>
-        this.#core.write(bytes, 1, (error) => this.#written(error, done)),
-      writev: (chunks, done) =>
-        writeAll(this.#core, 1, chunks as { chunk: Buffer }[], (error) => this.#written(error, done)),
-    })
-  }
 }
 
 /** The arguments of an `exit` event; undefined for any other request and for one that makes no sense. */
@@ -299,30 +253,4 @@ function readExit(request: IncomingRequest): Exit | undefined {
   const how = decoded(channelRequests.exitSignal, request.data)
   if (how === undefined) return undefined
   return [null, `SIG${how.signalName}`, how.coreDumped, how.errorMessage, how.languageTag]
-}
-
-function writeAll(
-  core: SessionChannel,
-  stream: StreamNumber,
-  chunks: readonly { readonly chunk: Buffer }[],
-  done: (error?: Error) => void,
-): void {
-  const last = chunks.length - 1
-  let failure: Error | undefined
-  chunks.forEach(({ chunk }, at) => {
-    core.write(
-      chunk,
-      stream,
-      at === last
-        ? (error) => done(failure ?? error)
-        : (error) => {
-            failure ??= error
-          },
-    )
-  })
-}
-
-/** A view with exactly Buffer's prototype. */
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }

@@ -1,21 +1,19 @@
 /** ssh2's Client: one connection to a server, its requests with callbacks, its life as events. */
 
 import type { Duplex } from 'node:stream'
-import { type ProcessRequest, startProcess } from '@hawser/client'
-import { ChannelRequestError, channelRequests, channelTypes } from '@hawser/connection'
-import { beginClient, type Session, type Channel as SessionChannel } from '@hawser/session'
+import { channelTypes } from '@hawser/connection'
+import type { Session, Channel as SessionChannel } from '@hawser/session'
 import { Channel } from './channel.ts'
-import { authOrder, type SkippedAttempt } from './client-auth.ts'
 import { Dialler } from './client-dial.ts'
 import { Forwards } from './client-forwards.ts'
-import { type ProgramOptions, programRequest, ptyOptions } from './client-program.ts'
-import { debugTrace } from './debug.ts'
+import { clientLink } from './client-link.ts'
+import { Programs } from './client-programs.ts'
 import { type EmitterOf, emitterOf } from './emitter.ts'
-import { type ClientErrorExtensions, connectionError, notConnected, requestError } from './errors.ts'
+import { type ClientErrorExtensions, notConnected, requestError } from './errors.ts'
 import type { ClientEvents } from './event-types.ts'
-import { announcesHostKeys, provenHostKeys } from './host-keys.ts'
 import { Link } from './link.ts'
 import { type ClientSettings, clientSettings } from './options.ts'
+import { execArguments, shellArguments } from './program-options.ts'
 import type {
   Callback,
   ClientCallback,
@@ -32,6 +30,14 @@ const Emitter: EmitterOf<ClientEvents> = emitterOf()
 /** Whether a server is OpenSSH, of a version (5 or later) that has the extensions asked for. */
 const openssh = /^OpenSSH_(?:[5-9]|\d\d)/
 
+/** What a client has as long as its session lasts. */
+interface Live {
+  readonly link: Link
+  readonly forwards: Forwards
+  readonly programs: Programs
+  readonly settings: ClientSettings
+}
+
 /**
  * A client. `connect()` first; `ready` tells when the rest can be used. Methods that ask the server for something
  * give false when the socket asks to wait for `continue` before more is sent.
@@ -39,10 +45,8 @@ const openssh = /^OpenSSH_(?:[5-9]|\d\d)/
 export class Client extends Emitter {
   /** The socket of the connection, as long as there is one. */
   _sock: Duplex | undefined
-  #settings: ClientSettings | undefined
   #dialler: Dialler | undefined
-  #link: Link | undefined
-  #forwards: Forwards | undefined
+  #live: Live | undefined
   #failed = false
   #destroyed = false
   #noDelay = true
@@ -55,7 +59,6 @@ export class Client extends Emitter {
       return this
     }
     const settings = clientSettings(config)
-    this.#settings = settings
     this.#failed = false
     this.#destroyed = false
     const dialler = new Dialler(settings, {
@@ -80,9 +83,8 @@ export class Client extends Emitter {
     options: ExecOptions | ClientCallback | undefined,
     callback?: ClientCallback,
   ): boolean {
-    const [o, done] = split<ExecOptions>(options, callback)
-    const { allowHalfOpen } = o
-    return this.#program({ command }, 'exec', { ...o, pty: ptyOptions(o.pty) }, done, allowHalfOpen)
+    const [wish, done] = execArguments(options, callback)
+    return this.#connected().programs.run({ command }, wish, done)
   }
 
   /** Starts a login shell, in a terminal unless `window` is false. */
@@ -98,37 +100,21 @@ export class Client extends Emitter {
     options?: ShellOptions | ClientCallback,
     callback?: ClientCallback,
   ): boolean {
-    let settings = window
-    let surroundings = options
-    let done = callback
-    if (typeof settings === 'function') [settings, surroundings, done] = [undefined, undefined, settings]
-    else if (typeof surroundings === 'function') [surroundings, done] = [undefined, surroundings]
-    // With two arguments the first may be either.
-    if (settings && ('env' in settings || 'x11' in settings || 'agentForward' in settings)) {
-      surroundings ??= settings as ShellOptions
-      settings = undefined
-    }
-    const pty =
-      settings === false ? undefined : ptyOptions((settings as PseudoTtyOptions | undefined) ?? true)
-    return this.#program(
-      { shell: true },
-      'shell',
-      { ...(surroundings as ShellOptions), pty },
-      done as ClientCallback,
-    )
+    const [wish, done] = shellArguments(window, options, callback)
+    return this.#connected().programs.run({ shell: true }, wish, done)
   }
 
   /** Starts the subsystem `name`. */
   subsys(name: string, callback: ClientCallback): boolean {
-    return this.#program({ subsystem: name }, 'subsystem', {}, callback)
+    return this.#connected().programs.run({ subsystem: name }, {}, callback)
   }
 
   /** SFTP is not part of this package yet: `callback` gets an error that says so. */
   sftp(environment: unknown, callback?: (err: Error | undefined, sftp?: never) => void): boolean {
     const done = (typeof environment === 'function' ? environment : callback) as (err: Error) => void
-    const { writable } = this.#connected()
+    const { link } = this.#connected()
     Link.run(() => done(new Error('SFTP is not served by this version of @hawser/ssh2-compat yet')))
-    return writable
+    return link.writable
   }
 
   /** Asks the server to connect to `dstIP` and `dstPort`; `srcIP` and `srcPort` are told as the origin. */
@@ -150,14 +136,14 @@ export class Client extends Emitter {
 
   /** Asks the server to listen; connections come as `tcp connection`. Port 0 lets the server choose. */
   forwardIn(bindAddr: string, bindPort: number, callback?: ClientForwardCallback): boolean {
-    const link = this.#connected()
-    this.#forwards?.listen(bindAddr, bindPort, callback)
+    const { link, forwards } = this.#connected()
+    forwards.listen(bindAddr, bindPort, callback)
     return link.writable
   }
 
   unforwardIn(bindAddr: string, bindPort: number, callback?: Callback): boolean {
-    const link = this.#connected()
-    this.#forwards?.unlisten(bindAddr, bindPort, callback)
+    const { link, forwards } = this.#connected()
+    forwards.unlisten(bindAddr, bindPort, callback)
     return link.writable
   }
 
@@ -189,7 +175,7 @@ export class Client extends Emitter {
 
   /** Makes new keys; `callback` is called when they are in use. */
   rekey(callback?: Callback): boolean {
-    const link = this.#connected()
+    const { link } = this.#connected()
     if (typeof callback === 'function') this.once('rekey', callback)
     // A connection that ends first tells so by its own events.
     link.session.rekey().catch(() => undefined)
@@ -206,7 +192,7 @@ export class Client extends Emitter {
 
   /** Ends the connection in order: what was written leaves first. */
   end(): this {
-    if (this.#link !== undefined) void this.#link.session.close()
+    if (this.#live !== undefined) void this.#live.link.session.close()
     else this.#dialler?.destroy()
     return this
   }
@@ -214,66 +200,29 @@ export class Client extends Emitter {
   /** Closes the socket at once. */
   destroy(): this {
     this.#destroyed = true
-    if (this.#link !== undefined) this.#link.session.destroy()
+    if (this.#live !== undefined) this.#live.link.session.destroy()
     else this.#dialler?.destroy()
     return this
   }
 
   /** For this package: the session underneath, once there is one. */
   static session(client: Client): Session | undefined {
-    return client.#link?.session
+    return client.#live?.link.session
   }
 
   #begin(settings: ClientSettings, socket: Duplex, spentMs: number): void {
-    const skipped: SkippedAttempt[] = []
-    const trace = debugTrace(settings.debug)
-    this.#link = new Link({
+    const link = clientLink({
       emitter: this,
+      settings,
       socket,
-      role: 'client',
-      begin: (pipe, hooks) =>
-        beginClient(pipe, {
-          user: settings.username,
-          auth: authOrder(settings, this, skipped),
-          verifyHostKey: ({ key, first, changed }) => (first || changed ? settings.verifyHostKey(key) : true),
-          algorithms: settings.algorithms,
-          readyTimeoutMs: settings.readyTimeout === 0 ? 0 : Math.max(1, settings.readyTimeout - spentMs),
-          keepaliveIntervalMs: settings.keepaliveInterval,
-          keepaliveMaxMissed: settings.keepaliveCountMax,
-          hooks,
-          ...(settings.ident === undefined ? {} : { ident: settings.ident }),
-          ...(trace === undefined ? {} : { trace }),
-        }),
-      hooks: {
-        ident: (_remote, greeting) => {
-          if (greeting.length > 0) this.emit('greeting', `${greeting.join('\r\n')}\r\n`)
-        },
-        banner: (message, language) => this.emit('banner', message, language),
-        ready: () => this.emit('ready'),
-      },
-      failed: (error) => {
-        const shown = connectionError(error)
-        if (shown?.attempts !== undefined && skipped.length > 0)
-          shown.attempts = [...shown.attempts, ...skipped]
-        if (shown !== undefined) this.#fail(shown)
-        // Who was silent until now is not waited for.
-        if (shown?.level === 'client-timeout') setImmediate(() => this.#link?.session.destroy())
-      },
+      spentMs,
+      failed: (error) => this.#fail(error),
       closed: () => this.#closed(socket),
     })
+    const forwards = new Forwards(this, link, settings.agent)
+    const programs = new Programs(link, forwards, settings.agentForward)
+    this.#live = { link, forwards, programs, settings }
     if (!this.#noDelay) this.setNoDelay(false)
-    this.#forwards = new Forwards(this, this.#link, settings.agent)
-    const { session } = this.#link
-    session.onRequest = (asked) => {
-      if (!announcesHostKeys(asked) || this.listenerCount('hostkeys') === 0) return asked.reject()
-      asked.accept()
-      provenHostKeys(session, asked).then(
-        (keys) => {
-          if (keys.length > 0) Link.run(() => this.emit('hostkeys', keys))
-        },
-        (error: Error) => settings.debug?.(`Host keys: ${error.message}`),
-      )
-    }
   }
 
   #fail(error: Error & ClientErrorExtensions): void {
@@ -286,26 +235,29 @@ export class Client extends Emitter {
   #closed(socket: Duplex): void {
     if (this._sock !== socket) return
     this._sock = undefined
-    this.#link = undefined
-    this.#forwards = undefined
+    this.#live = undefined
     this.#dialler?.done()
     this.#dialler = undefined
     this.emit('close')
   }
 
   /** The connection that requests go to; throws `Not connected` without one. */
-  #connected(): Link {
-    const link = this.#link
-    if (link === undefined || !link.session.authenticated || link.session.phase !== 'ready')
-      throw notConnected()
-    return link
+  #connected(): Live {
+    const live = this.#live
+    if (live === undefined) throw notConnected()
+    const { session } = live.link
+    if (!session.authenticated || session.phase !== 'ready') throw notConnected()
+    return live
   }
 
   #open(type: string, data: Uint8Array, callback: ClientCallback | undefined): boolean {
-    const link = this.#connected()
+    const { link } = this.#connected()
     link.session.openChannel(type, data).then(
       (core) => this.#opened(core, link, callback),
-      (error) => give(callback, requestError(error, `Unable to open a ${type} channel`)),
+      (error) =>
+        Link.run(() =>
+          callback?.(requestError(error, `Unable to open a ${type} channel`), undefined as never),
+        ),
     )
     return link.writable
   }
@@ -315,76 +267,18 @@ export class Client extends Emitter {
     else Link.run(() => callback(undefined, new Channel({ core, owner: link, server: false })))
   }
 
-  #program(
-    what: { command: string } | { shell: true } | { subsystem: string },
-    subtype: 'exec' | 'shell' | 'subsystem',
-    options: ProgramOptions,
-    callback: ClientCallback,
-    allowHalfOpen = true,
-  ): boolean {
-    const link = this.#connected()
-    const wanted = options.agentForward ?? this.#settings?.agentForward
-    const agentForward = wanted === true && this.#forwards?.expectAgent()
-    const request = programRequest(what, options, agentForward)
-    if (request.x11 !== undefined) this.#forwards?.expectX11(request.x11.singleConnection === true)
-    void this.#start(link.session, request).then(
-      (core) =>
-        Link.run(() =>
-          callback(undefined, new Channel({ core, owner: link, server: false, subtype, allowHalfOpen })),
-        ),
-      (error) => {
-        if (request.x11 !== undefined) this.#forwards?.forgetX11()
-        if (error instanceof ChannelRequestError && error.request === channelRequests.authAgentReq.name)
-          this.#forwards?.forgetAgent()
-        give(callback, requestError(error, refusal(error, what)))
-      },
-    )
-    return link.writable
-  }
-
-  async #start(session: Session, request: ProcessRequest): Promise<SessionChannel> {
-    const core = await session.openChannel(channelTypes.session.name)
-    await startProcess(core, request)
-    return core
-  }
-
   #opensshRequest(
     callback: ((error: Error, ...none: never[]) => void) | undefined,
     ask: (forwards: Forwards) => void,
   ): boolean {
-    const link = this.#connected()
+    const { link, forwards, settings } = this.#connected()
     const software = link.session.remoteIdent?.software ?? ''
-    if (this.#settings?.strictVendor === true && !openssh.test(software)) {
+    if (settings.strictVendor && !openssh.test(software)) {
       const error = new Error(
         `strictVendor enabled and server is not OpenSSH or compatible version: it calls itself ${software}`,
       )
       Link.run(() => callback?.(error))
-    } else if (this.#forwards !== undefined) ask(this.#forwards)
+    } else ask(forwards)
     return link.writable
   }
-}
-
-/** What ssh2 says when a request of a program's start is refused. */
-function refusal(
-  error: unknown,
-  what: { command: string } | { shell: true } | { subsystem: string },
-): string {
-  const request = error instanceof ChannelRequestError ? error.request : ''
-  if (request === 'pty-req') return 'Unable to request a pseudo-terminal'
-  if (request === 'x11-req') return 'Unable to request X11'
-  if (request === 'auth-agent-req@openssh.com') return 'Unable to request agent forwarding'
-  if ('subsystem' in what) return `Unable to start subsystem: ${what.subsystem}`
-  return 'shell' in what ? 'Unable to open shell' : 'Unable to exec'
-}
-
-function give(callback: ((error: Error, ...none: never[]) => void) | undefined, error: Error): void {
-  if (typeof callback === 'function') Link.run(() => callback(error))
-}
-
-function split<O extends object>(
-  options: O | ClientCallback | undefined,
-  callback: ClientCallback | undefined,
-): [O, ClientCallback] {
-  if (typeof options === 'function') return [{} as O, options]
-  return [options ?? ({} as O), callback as ClientCallback]
 }

@@ -6,9 +6,9 @@ import { ChannelOpenReason, channelTypes, globalRequests } from '@hawser/connect
 import type { AlgorithmNames } from '@hawser/crypto'
 import type { Signer } from '@hawser/keys'
 import { type AuthExchange, beginServer, type IncomingChannel, type IncomingRequest } from '@hawser/session'
-import type { Ident } from '@hawser/transport'
 import { authContext } from './auth-context.ts'
 import { Channel } from './channel.ts'
+import { header, lines, requestInfo, withLineEnd } from './connection-info.ts'
 import { debugTrace } from './debug.ts'
 import { decoded } from './decode.ts'
 import { type EmitterOf, emitterOf } from './emitter.ts'
@@ -257,44 +257,6 @@ export class Connection extends Emitter {
     const asked = request.wantReply ? ([accept, reject] as const) : ([undefined, undefined] as const)
     if (!this.emit('request', ...asked, name, info)) request.reject()
   }
-}
-
-interface RequestInfo {
-  bindAddr?: string
-  bindPort?: number
-  socketPath?: string
-}
-
-/** The documented `info` of a global request; undefined for one that is not served or makes no sense. */
-function requestInfo({ name, data }: IncomingRequest): RequestInfo | undefined {
-  const { tcpipForward, cancelTcpipForward, streamlocalForward, cancelStreamlocalForward } = globalRequests
-  if (name === tcpipForward.name || name === cancelTcpipForward.name) {
-    const o = decoded(tcpipForward, data)
-    return o === undefined ? undefined : { bindAddr: o.addressToBind, bindPort: o.portToBind }
-  }
-  if (name === streamlocalForward.name || name === cancelStreamlocalForward.name)
-    return decoded(streamlocalForward, data)
-  return undefined
-}
-
-/** `version` is the old name of `versions`, which no listing shows. */
-function header(ident: Ident): Header {
-  const versions = { protocol: ident.protocol, software: ident.software }
-  const shown: Header = {
-    identRaw: ident.raw,
-    greeting: '',
-    versions,
-    comments: ident.comments === '' ? undefined : ident.comments,
-  }
-  return Object.defineProperty(shown, 'version', { value: versions, enumerable: false })
-}
-
-function lines(greeting: string): readonly string[] {
-  return greeting.replace(/(?:\r?\n)+$/, '').split(/\r?\n/)
-}
-
-function withLineEnd(banner: string): string {
-  return banner.endsWith('\r\n') ? banner : `${banner}\r\n`
 }
 
 function refuse(open: IncomingChannel): void {

@@ -1,19 +1,18 @@
 /** A server's host keys after the login: announced, and proved to be its own (OpenSSH PROTOCOL §2.5). */
 
+import type { EventEmitter } from 'node:events'
 import { globalRequests } from '@hawser/connection'
 import { publicKeyFromBlob, type Signer } from '@hawser/keys'
 import type { IncomingRequest, Session } from '@hawser/session'
 import { decoded } from './decode.ts'
 import { ParsedKey, verifySignature } from './keys.ts'
+import { Link } from './link.ts'
+import type { DebugFunction } from './types.ts'
 
 const { hostkeys, hostkeysProve, hostkeysProofData, hostkeysProveReply } = globalRequests
 
 /** Most keys that are asked about or proved. */
 const mostKeys = 64
-
-export function announcesHostKeys({ name }: IncomingRequest): boolean {
-  return name === hostkeys.name
-}
 
 export function asksForProof({ name }: IncomingRequest): boolean {
   return name === hostkeysProve.name
@@ -41,8 +40,26 @@ export async function proveHostKeys(
   request.accept(hostkeysProveReply.encode({ signatures }))
 }
 
-/** Client: those of the announced keys that the server proves to have. Rejects when it refuses or proves wrongly. */
-export async function provenHostKeys(session: Session, announced: IncomingRequest): Promise<ParsedKey[]> {
+/** Client: answers the server's global requests; announced host keys that are proved come as `hostkeys`. */
+export function offerHostKeys(
+  session: Session,
+  emitter: EventEmitter,
+  debug: DebugFunction | undefined,
+): void {
+  session.onRequest = (asked) => {
+    if (asked.name !== hostkeys.name || emitter.listenerCount('hostkeys') === 0) return asked.reject()
+    asked.accept()
+    provenHostKeys(session, asked).then(
+      (keys) => {
+        if (keys.length > 0) Link.run(() => emitter.emit('hostkeys', keys))
+      },
+      (error: Error) => debug?.(`Host keys: ${error.message}`),
+    )
+  }
+}
+
+/** Those of the announced keys that the server proves to have. Rejects when it refuses or proves wrongly. */
+async function provenHostKeys(session: Session, announced: IncomingRequest): Promise<ParsedKey[]> {
   const blobs = decoded(hostkeys, announced.data)?.keys ?? []
   const keys = blobs.slice(0, mostKeys).flatMap((blob) => readable(blob) ?? [])
   if (keys.length === 0) return []

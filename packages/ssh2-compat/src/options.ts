@@ -6,7 +6,7 @@ import type { AlgorithmNames } from '@hawser/crypto'
 import type { PublicKey } from '@hawser/keys'
 import { type AgentMethods, agentOption } from './agent.ts'
 import { resolveAlgorithms } from './algorithms.ts'
-import { asBuffer } from './channel.ts'
+import { asBuffer } from './channel-bytes.ts'
 import { type ParsedKey, parsePrivate } from './keys.ts'
 import type {
   AnyAuthMethod,

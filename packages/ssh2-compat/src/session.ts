@@ -89,22 +89,27 @@ export class Session extends Emitter {
   }
 
   #program(event: string, subtype: string, request: Asked, ...info: readonly object[]): void {
+    this.#start(event, subtype, request, () => this.#channel(subtype), ...info)
+  }
+
+  /** `accept` gives what `make` makes of the channel, the same to every call. */
+  #start(
+    event: string,
+    subtype: string,
+    request: Asked,
+    make: () => object,
+    ...info: readonly object[]
+  ): void {
     // RFC 4254 §6.5: only one of these requests can succeed per channel.
     if (this.#asked) return request.reject()
     this.#asked = true
-    let channel: Channel | undefined
-    const accept = (): Channel | undefined => {
-      if (request.answered) return channel
+    let made: object | undefined
+    const accept = (): object | undefined => {
+      if (request.answered) return made
       request.accept()
       this.subtype = subtype
-      channel = new Channel({
-        core: this.#core,
-        owner: this.#link,
-        server: true,
-        subtype,
-        ...(this.#highWaterMark === undefined ? {} : { highWaterMark: this.#highWaterMark }),
-      })
-      return channel
+      made = make()
+      return made
     }
     const reject = (): boolean => {
       if (!request.answered) {
@@ -114,6 +119,16 @@ export class Session extends Emitter {
       return this.#link.writable
     }
     if (!this.emit(event, accept, reject, ...info)) reject()
+  }
+
+  #channel(subtype: string): Channel {
+    return new Channel({
+      core: this.#core,
+      owner: this.#link,
+      server: true,
+      subtype,
+      ...(this.#highWaterMark === undefined ? {} : { highWaterMark: this.#highWaterMark }),
+    })
   }
 }
 

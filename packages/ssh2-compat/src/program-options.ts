@@ -1,18 +1,51 @@
-/** The options of `exec` and `shell` as the request that starts a program. */
+/** The arguments of `exec` and `shell`, in all their shapes, as the request that starts a program. */
 
 import { randomBytes } from 'node:crypto'
 import type { ProcessRequest, Pty } from '@hawser/client'
-import type { PseudoTtyOptions, ShellOptions, X11Options } from './types.ts'
+import type { ClientCallback, ExecOptions, PseudoTtyOptions, ShellOptions, X11Options } from './types.ts'
 
-export interface ProgramOptions extends ShellOptions {
+export type Program = { readonly command: string } | { readonly shell: true } | { readonly subsystem: string }
+
+/** How a program is started, and how its channel behaves. */
+export interface ProgramWish extends ShellOptions {
   readonly pty?: Pty | undefined
+  /** Default true. */
+  readonly allowHalfOpen?: boolean
 }
 
 /** The documented defaults of a pseudo-terminal. */
 const terminal = { rows: 24, cols: 80, height: 480, width: 640, term: 'vt100' } as const
 
+/** The arguments of `exec` behind the command: the options may be left out. */
+export function execArguments(
+  options: ExecOptions | ClientCallback | undefined,
+  callback: ClientCallback | undefined,
+): [ProgramWish, ClientCallback] {
+  if (typeof options === 'function') return [{}, options]
+  return [{ ...options, pty: ptyOptions(options?.pty) }, callback as ClientCallback]
+}
+
+/** The arguments of `shell`: each of the two options may be left out, and a single one may be either. */
+export function shellArguments(
+  window: PseudoTtyOptions | ShellOptions | ClientCallback | false | undefined | null,
+  options: ShellOptions | ClientCallback | undefined,
+  callback: ClientCallback | undefined,
+): [ProgramWish, ClientCallback] {
+  let terminal = window
+  let surroundings = options
+  let done = callback
+  if (typeof terminal === 'function') [terminal, surroundings, done] = [undefined, undefined, terminal]
+  else if (typeof surroundings === 'function') [surroundings, done] = [undefined, surroundings]
+  if (terminal && ('env' in terminal || 'x11' in terminal || 'agentForward' in terminal)) {
+    surroundings ??= terminal as ShellOptions
+    terminal = undefined
+  }
+  const pty = terminal === false ? undefined : ptyOptions((terminal as PseudoTtyOptions | undefined) ?? true)
+  return [{ ...surroundings, pty }, done as ClientCallback]
+}
+
 /** `true` is the default terminal; undefined or false none. */
-export function ptyOptions(wish: PseudoTtyOptions | boolean | undefined): Pty | undefined {
+function ptyOptions(wish: PseudoTtyOptions | boolean | undefined): Pty | undefined {
   if (wish === undefined || wish === null || wish === false) return undefined
   const o = wish === true ? {} : wish
   const number = (value: unknown, standard: number): number =>
@@ -28,8 +61,8 @@ export function ptyOptions(wish: PseudoTtyOptions | boolean | undefined): Pty | 
 }
 
 export function programRequest(
-  what: { command: string } | { shell: true } | { subsystem: string },
-  options: ProgramOptions,
+  what: Program,
+  options: ProgramWish,
   agentForward: NonNullable<ProcessRequest['agentForward']> = false,
 ): ProcessRequest {
   const x11 = x11Options(options.x11)

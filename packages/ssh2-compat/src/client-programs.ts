@@ -1,0 +1,73 @@
+/** The programs that a client runs on its server: one session channel each, for a command, a shell or a subsystem. */
+
+import { type ProcessRequest, startProcess } from '@hawser/client'
+import { ChannelRequestError, channelRequests, channelTypes } from '@hawser/connection'
+import type { Channel as SessionChannel } from '@hawser/session'
+import { Channel } from './channel.ts'
+import type { Forwards } from './client-forwards.ts'
+import { requestError } from './errors.ts'
+import { Link } from './link.ts'
+import { type Program, type ProgramWish, programRequest } from './program-options.ts'
+import type { ClientCallback } from './types.ts'
+
+/** Starts the programs of one connection. */
+export class Programs {
+  readonly #link: Link
+  readonly #forwards: Forwards
+  readonly #agentForward: boolean
+
+  /** `agentForward`: whether programs may use the agent when they say nothing of it. */
+  constructor(link: Link, forwards: Forwards, agentForward: boolean) {
+    this.#link = link
+    this.#forwards = forwards
+    this.#agentForward = agentForward
+  }
+
+  /** Gives `callback` the program's channel. False when the socket asks to wait. */
+  run(program: Program, wish: ProgramWish, callback: ClientCallback): boolean {
+    const { allowHalfOpen = true } = wish
+    const subtype = 'command' in program ? 'exec' : 'shell' in program ? 'shell' : 'subsystem'
+    void this.start(program, wish).then(
+      (core) =>
+        Link.run(() =>
+          callback(
+            undefined,
+            new Channel({ core, owner: this.#link, server: false, subtype, allowHalfOpen }),
+          ),
+        ),
+      (error: Error) => {
+        if (typeof callback === 'function') Link.run(() => callback(error, undefined as never))
+      },
+    )
+    return this.#link.writable
+  }
+
+  /** The channel underneath, once the program has started; rejects with the error that programs of ssh2 know. */
+  start(program: Program, wish: ProgramWish): Promise<SessionChannel> {
+    const wanted = wish.agentForward ?? this.#agentForward
+    const request = programRequest(program, wish, wanted === true && this.#forwards.expectAgent())
+    if (request.x11 !== undefined) this.#forwards.expectX11(request.x11.singleConnection === true)
+    return this.#open(request).catch((error: unknown) => {
+      if (request.x11 !== undefined) this.#forwards.forgetX11()
+      if (error instanceof ChannelRequestError && error.request === channelRequests.authAgentReq.name)
+        this.#forwards.forgetAgent()
+      throw requestError(error, refusal(error, program))
+    })
+  }
+
+  async #open(request: ProcessRequest): Promise<SessionChannel> {
+    const core = await this.#link.session.openChannel(channelTypes.session.name)
+    await startProcess(core, request)
+    return core
+  }
+}
+
+/** What ssh2 says when a request of a program's start is refused. */
+function refusal(error: unknown, program: Program): string {
+  const request = error instanceof ChannelRequestError ? error.request : ''
+  if (request === channelRequests.ptyReq.name) return 'Unable to request a pseudo-terminal'
+  if (request === channelRequests.x11Req.name) return 'Unable to request X11'
+  if (request === channelRequests.authAgentReq.name) return 'Unable to request agent forwarding'
+  if ('subsystem' in program) return `Unable to start subsystem: ${program.subsystem}`
+  return 'shell' in program ? 'Unable to open shell' : 'Unable to exec'
+}
