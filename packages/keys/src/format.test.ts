@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { KeyError } from './errors.ts'
-import { fingerprint } from './fingerprint.ts'
+import { fingerprint } from './fingerprints/fingerprint.ts'
 import { type FormatOptions, formatPrivateKey, formatPublicKey } from './format.ts'
 import { fileCipherNames } from './formats/openssh-ciphers.ts'
 import { readLine } from './formats/openssh-line.ts'

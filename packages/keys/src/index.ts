@@ -1,12 +1,6 @@
 export { readAgentKey, writeAgentKey } from './agent-form.ts'
-export {
-  type AuthorizedKey,
-  type AuthorizedKeyOption,
-  type AuthorizedKeys,
-  parseAuthorizedKeys,
-} from './authorized-keys.ts'
 export { KeyError, type KeyErrorCode, type KeyErrorFacts } from './errors.ts'
-export { fingerprint } from './fingerprint.ts'
+export { fingerprint } from './fingerprints/fingerprint.ts'
 export {
   type FormatOptions,
   formatPrivateKey,
@@ -17,6 +11,15 @@ export {
 } from './format.ts'
 export { type GenerateOptions, generateKey, type KeyType } from './generate.ts'
 export type { PrivateKey, PublicKey, Signer, VerifySignature } from './key.ts'
+export { type ParseOptions, parsePrivateKey, parsePublicKey } from './parse.ts'
+export { publicKeyFromBlob } from './public-blob.ts'
+export type { PrivateKeyOptions } from './sign.ts'
+export {
+  type AuthorizedKey,
+  type AuthorizedKeyOption,
+  type AuthorizedKeys,
+  parseAuthorizedKeys,
+} from './trust/authorized-keys.ts'
 export {
   formatKnownHost,
   type KnownHostEntry,
@@ -26,8 +29,5 @@ export {
   type KnownHostVerdict,
   parseKnownHosts,
   type TrustFileProblem,
-} from './known-hosts.ts'
-export { type ParseOptions, parsePrivateKey, parsePublicKey } from './parse.ts'
-export { publicKeyFromBlob } from './public-blob.ts'
-export type { PrivateKeyOptions } from './sign.ts'
+} from './trust/known-hosts.ts'
 export { createVerifier, type KeyPolicy, whyUnusable } from './verify.ts'

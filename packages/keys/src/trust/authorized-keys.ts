@@ -1,8 +1,8 @@
 /** authorized_keys: which keys may log in, with what restrictions (sshd(8), "AUTHORIZED_KEYS FILE FORMAT"). */
 
-import { KeyError } from './errors.ts'
-import { looksLikeLine, readLine } from './formats/openssh-line.ts'
-import type { PublicKey } from './key.ts'
+import { KeyError } from '../errors.ts'
+import { looksLikeLine, readLine } from '../formats/openssh-line.ts'
+import type { PublicKey } from '../key.ts'
 import type { TrustFileProblem } from './known-hosts.ts'
 
 /** One option in front of a key: `command="…"`, `no-pty`, `from="…"`. */

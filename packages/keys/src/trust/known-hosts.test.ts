@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { readLine } from './formats/openssh-line.ts'
+import { readLine } from '../formats/openssh-line.ts'
+import { lines } from '../testing/fixtures.ts'
+import { providers, seeded } from '../testing/kit.ts'
 import { matchesPattern, matchesPatterns } from './host-patterns.ts'
 import { formatKnownHost, parseKnownHosts } from './known-hosts.ts'
-import { lines } from './testing/fixtures.ts'
-import { providers, seeded } from './testing/kit.ts'
 
 const [ed25519, p256, rsa] = [lines.ed25519, lines.p256, lines.rsa].map((line) =>
   line.split(' ').slice(0, 2).join(' '),

@@ -2,7 +2,7 @@
 
 import { type CryptoProvider, defaultProvider } from '@hawser/crypto'
 import { base64Encode, hexEncode } from '@hawser/wire'
-import type { PublicKey } from './key.ts'
+import type { PublicKey } from '../key.ts'
 
 /**
  * `SHA256:` and base64 without padding, or `MD5:` and pairs of hexadecimal digits with colons (RFC 4716 §4), over the blob.

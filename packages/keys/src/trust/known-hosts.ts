@@ -2,10 +2,10 @@
 
 import { type CryptoProvider, defaultProvider } from '@hawser/crypto'
 import { base64Decode, base64Encode, equal, UsageError, utf8Encode } from '@hawser/wire'
-import { KeyError } from './errors.ts'
-import { readLine, writeLine } from './formats/openssh-line.ts'
+import { KeyError } from '../errors.ts'
+import { readLine, writeLine } from '../formats/openssh-line.ts'
+import type { PublicKey } from '../key.ts'
 import { matchesPatterns } from './host-patterns.ts'
-import type { PublicKey } from './key.ts'
 
 /** `ok`: the key is known for the host. `unknown`: no key is. `changed`: another key is. `revoked`: it must never be accepted. */
 export type KnownHostStatus = 'ok' | 'unknown' | 'changed' | 'revoked'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { lines } from '../testing/fixtures.ts'
+import { seeded } from '../testing/kit.ts'
 import { type AuthorizedKeyOption, parseAuthorizedKeys } from './authorized-keys.ts'
-import { lines } from './testing/fixtures.ts'
-import { seeded } from './testing/kit.ts'
 
 const key = lines.ed25519
 
