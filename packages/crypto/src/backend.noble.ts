@@ -6,7 +6,10 @@ import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { p256, p384, p521 } from '@noble/curves/nist.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { md5, sha1 } from '@noble/hashes/legacy.js'
+import { pbkdf2 } from '@noble/hashes/pbkdf2.js'
+import { scrypt } from '@noble/hashes/scrypt.js'
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js'
+import { argon2 } from './argon2.ts'
 import type {
   Aead,
   Backend,
@@ -17,6 +20,7 @@ import type {
   StreamCipher,
 } from './backend.ts'
 import { checkPointForm, checkScalarLength, curves } from './curves.ts'
+import { tripleDesCbc } from './des.ts'
 import {
   checkNewModulus,
   modPow,
@@ -59,6 +63,23 @@ export const backend: Backend = {
   aesGcm,
   aesCtr,
   aesCbc,
+  tripleDesCbc,
+
+  pbkdf2(name, password, salt, iterations, length) {
+    return refuse('pbkdf2: impossible iterations or length', () =>
+      pbkdf2(hashes[name], password, salt, { c: iterations, dkLen: length }),
+    )
+  },
+
+  scrypt(password, salt, { n, r, p }, length) {
+    // Its own bound on memory is out of the way: the caller's holds.
+    const maxmem = 128 * r * (n + p) + 1024
+    return refuse('scrypt: impossible cost or length', () =>
+      scrypt(password, salt, { N: n, r, p, dkLen: length, maxmem }),
+    )
+  },
+
+  argon2,
 
   x25519() {
     const secret = random(32)

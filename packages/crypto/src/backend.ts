@@ -44,6 +44,23 @@ export interface StreamCipher {
   update(data: Uint8Array): Uint8Array
 }
 
+/** RFC 7914 §2: 128 · n · r bytes of memory, gone through p times. */
+export interface ScryptCost {
+  /** A power of two above 1. */
+  readonly n: number
+  readonly r: number
+  readonly p: number
+}
+
+/** RFC 9106 §3.1. */
+export interface Argon2Cost {
+  readonly variant: 'argon2d' | 'argon2i' | 'argon2id'
+  /** In KiB. */
+  readonly memory: number
+  readonly passes: number
+  readonly parallelism: number
+}
+
 /** An AEAD with its key prepared. */
 export interface Aead {
   /** Ciphertext of the same length as `plain`, and the tag. */
@@ -77,6 +94,18 @@ export interface Backend {
   aesGcm(key: Uint8Array): Aead
   aesCtr(key: Uint8Array, iv: Uint8Array): StreamCipher
   aesCbc(key: Uint8Array, iv: Uint8Array, direction: 'encrypt' | 'decrypt'): StreamCipher
+  /** DES-EDE3 with a key of 24 bytes and an iv of 8: for old key files only. */
+  tripleDesCbc(key: Uint8Array, iv: Uint8Array, direction: 'encrypt' | 'decrypt'): StreamCipher
+  /** Keys from passphrases (RFC 8018 §5.2, RFC 7914, RFC 9106). They cost what is asked for: bound it before. RangeError for impossible costs. */
+  pbkdf2(
+    hash: HashName,
+    password: Uint8Array,
+    salt: Uint8Array,
+    iterations: number,
+    length: number,
+  ): Uint8Array
+  scrypt(password: Uint8Array, salt: Uint8Array, cost: ScryptCost, length: number): Uint8Array
+  argon2(password: Uint8Array, salt: Uint8Array, cost: Argon2Cost, length: number): Uint8Array
   /** Raw ChaCha20 (64-bit counter, 64-bit nonce in 16 bytes: counter little-endian, then nonce), where the runtime has a fast one. */
   chacha20?(key: Uint8Array, counterAndNonce: Uint8Array, data: Uint8Array): Uint8Array
   x25519(): AgreementKeyPair
