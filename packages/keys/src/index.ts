@@ -1,6 +1,19 @@
 export { readAgentKey, writeAgentKey } from './agent-form.ts'
 export { KeyError, type KeyErrorCode, type KeyErrorFacts } from './errors.ts'
+export { bubbleBabble, bubbleBabbleFingerprint } from './fingerprints/bubble-babble.ts'
+export { describeKey, fingerprintLine, type KeyDescription } from './fingerprints/describe.ts'
 export { fingerprint } from './fingerprints/fingerprint.ts'
+export { randomart } from './fingerprints/randomart.ts'
+export {
+  checkSshfp,
+  formatSshfp,
+  parseSshfp,
+  readSshfp,
+  type SshfpLine,
+  type SshfpRecord,
+  type SshfpStatus,
+  sshfpRecords,
+} from './fingerprints/sshfp.ts'
 export {
   type FormatOptions,
   formatPrivateKey,

@@ -1,18 +1,25 @@
 /** Short names of keys, as ssh-keygen -l prints them. */
 
-import { type CryptoProvider, defaultProvider } from '@hawser/crypto'
+import { type CryptoProvider, defaultProvider, type HashName } from '@hawser/crypto'
 import { base64Encode, hexEncode } from '@hawser/wire'
+import { plainBlobOf } from '../certificates/types.ts'
 import type { PublicKey } from '../key.ts'
 
 /**
- * `SHA256:` and base64 without padding, or `MD5:` and pairs of hexadecimal digits with colons (RFC 4716 §4), over the blob.
- * MD5 is for comparing with old records only: it is broken.
+ * `SHA256:` and base64 without padding, or `MD5:` and pairs of hexadecimal digits with colons (RFC 4716 §4), over the blob;
+ * `SHA1:`, `SHA384:` and `SHA512:` in the manner of the first. A certificate has the fingerprint of the key that it certifies.
+ * MD5 and SHA-1 are for comparing with old records only: they are broken. Throws {@link KeyError} for a malformed certificate.
  */
 export function fingerprint(
   key: PublicKey,
-  hash: 'sha256' | 'md5' = 'sha256',
+  hash: HashName = 'sha256',
   crypto: CryptoProvider = defaultProvider,
 ): string {
-  const digest = crypto.backend.hash(hash, key.blob)
-  return hash === 'md5' ? `MD5:${hexEncode(digest, ':')}` : `SHA256:${base64Encode(digest, false)}`
+  const digest = digestOf(key, hash, crypto)
+  return `${hash.toUpperCase()}:${hash === 'md5' ? hexEncode(digest, ':') : base64Encode(digest, false)}`
+}
+
+/** The hash of the blob of the plain key. */
+export function digestOf(key: PublicKey, hash: HashName, crypto: CryptoProvider): Uint8Array {
+  return crypto.backend.hash(hash, plainBlobOf(key.blob))
 }
