@@ -1,18 +1,18 @@
 /** The extensions of SFTP version 3 that OpenSSH has, one row each (OpenSSH PROTOCOL §4; draft-ietf-secsh-filexfer-extensions-00). */
 
-import { fields, type Infer, type Struct, struct } from '@hawser/wire'
+import { type FromShape, fields, type Infer, type Shape, type Struct, struct } from '@hawser/wire'
 import { attributes } from './attributes.ts'
 import type { ReplyName } from './messages.ts'
 
-const { string, uint32, uint64, utf8 } = fields
+const { string, uint64, utf8 } = fields
 
 /** One extension: the name and version under which a server announces it, its request's data, and what answers it. */
-export interface ExtensionRow<T> {
+export interface ExtensionRow<T, R extends ReplyName> {
   readonly name: string
   /** Versions of the announcement that have this form. */
   readonly version: string
   readonly request: Struct<T>
-  readonly reply: ReplyName
+  readonly reply: R
 }
 
 const twoPaths = { oldpath: string, newpath: string }
@@ -95,11 +95,11 @@ export type ServerLimits = Infer<typeof limitsReply>
 /** What answers users-groups-by-id: strings packed in two strings, empty for an id without a name. */
 export const usersGroupsReply = struct('users-groups-by-id reply', { usernames: string, groupnames: string })
 
-function row<const S extends Parameters<typeof struct>[1]>(
+function row<const S extends Shape, R extends ReplyName>(
   name: string,
   version: string,
   shape: S,
-  reply: ReplyName,
-): ExtensionRow<Infer<ReturnType<typeof struct<S>>>> {
-  return Object.freeze({ name, version, request: struct(name, shape), reply }) as never
+  reply: R,
+): ExtensionRow<FromShape<S>, R> {
+  return Object.freeze({ name, version, request: struct(name, shape), reply })
 }

@@ -1,0 +1,363 @@
+/** One SFTP connection as its users see it: requests with callbacks, and every one of them called exactly once. */
+
+import { concat, ProtocolError, Reader, type Trace, UsageError, utf8Decode } from '@hawser/wire'
+import type { ByteChannel } from '../byte-channel.ts'
+import { SftpError } from '../errors.ts'
+import { sftpLimits } from '../limits.ts'
+import { SftpStatus } from '../protocol/constants.ts'
+import {
+  type ExtensionFields,
+  type ExtensionName,
+  extensions,
+  limitsReply,
+  type ServerLimits,
+} from '../protocol/extensions.ts'
+import type { ReplyFields, ReplyName, replyTo, SftpReply, SftpRequest } from '../protocol/messages.ts'
+import { SftpClientMachine } from './machine.ts'
+
+export interface LinkOptions {
+  readonly trace?: Trace
+}
+
+/** Called once: with an error (a refusal of the server, or the loss of the channel), or with what the request is answered by. */
+export type Done<R extends SftpReply = SftpReply> = (
+  ...outcome: [error: Error, reply: undefined] | [error: undefined, reply: R]
+) => void
+
+export type Reply<N extends ReplyName> = Extract<SftpReply, { readonly type: N }>
+type PlainRequest = Exclude<SftpRequest, { readonly type: 'extended' }>
+/** What answers a request of that name, when it is not refused. */
+export type ReplyOf<T extends PlainRequest['type']> = Reply<(typeof replyTo)[T]>
+
+/** What the server said of its limits, in bytes; undefined where it did not. */
+export interface KnownLimits {
+  readonly packet?: number
+  readonly read?: number
+  readonly write?: number
+  readonly handles?: number
+}
+
+interface Waiting {
+  readonly request: SftpRequest
+  readonly op: string
+  readonly done: Done
+}
+
+/** Small pieces of one turn leave together, up to so many bytes in one write. */
+const joinUpTo = 32 * 1024
+
+/**
+ * An SFTP client's channel after the version exchange. Requests of one turn of the event loop leave together. A refusal comes as
+ * {@link SftpError}; when the channel ends, everything that waits gets one with the status `connectionLost`, and so does every later
+ * request.
+ */
+export class SftpLink {
+  readonly #channel: ByteChannel
+  readonly #machine: SftpClientMachine
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #drained: (() => void)[] = []
+  #extensions: ReadonlyMap<string, Uint8Array> = new Map()
+  #limits: KnownLimits = {}
+  #flushing = false
+  #congested = false
+  #over: Error | undefined
+  #ended = false
+  #onVersion: ((error: Error | undefined) => void) | undefined
+  #resolveClosed: () => void = () => undefined
+  /** Settles when the channel is over; never rejects. */
+  readonly closed: Promise<void>
+
+  /** Takes over `channel`, exchanges versions and calls `done` once: with the link, or with why there is none. */
+  static open(
+    channel: ByteChannel,
+    o: LinkOptions,
+    done: (error: Error | undefined, link?: SftpLink) => void,
+  ): void {
+    const link = new SftpLink(channel, o)
+    link.#onVersion = (error) => (error === undefined ? done(undefined, link) : done(error))
+    channel.onData = (bytes) => link.#receive(bytes)
+    channel.onDrain = () => link.#onDrain()
+    channel.onClose = (cause) => link.#end(lost(cause))
+    link.#machine.start()
+    link.#flush()
+    channel.resume()
+  }
+
+  private constructor(channel: ByteChannel, o: LinkOptions) {
+    this.#channel = channel
+    this.#machine = new SftpClientMachine(o.trace === undefined ? {} : { trace: o.trace })
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve
+    })
+  }
+
+  /** What the server announced, by the extension's name on the wire; the value is its version or data. */
+  get extensions(): ReadonlyMap<string, Uint8Array> {
+    return this.#extensions
+  }
+
+  /** What limits@openssh.com said. The answer comes in front of that to the first request of anybody. */
+  get limits(): KnownLimits {
+    return this.#limits
+  }
+
+  /** Requests without an answer yet. */
+  get outstanding(): number {
+    return this.#waiting.size
+  }
+
+  /** Whether the channel asks to wait: see {@link SftpLink.whenDrained}. */
+  get congested(): boolean {
+    return this.#congested
+  }
+
+  /** Why the link is over; undefined while it is not. */
+  get error(): Error | undefined {
+    return this.#over
+  }
+
+  /** Calls `done` once: when the channel has room again, or is over. At once when there is room now. */
+  whenDrained(done: () => void): void {
+    if (this.#congested && this.#over === undefined) this.#drained.push(done)
+    else done()
+  }
+
+  /** Whether the server announced the extension in the version that is known here. */
+  has(name: ExtensionName): boolean {
+    const { name: wireName, version } = extensions[name]
+    const announced = this.#extensions.get(wireName)
+    return announced !== undefined && utf8Decode(announced) === version
+  }
+
+  /**
+   * Sends a request; false asks to wait until {@link SftpLink.whenDrained} before the next. `done` is called later, never within this
+   * call. Bytes given are not copied and must stay unchanged until then. A status other than OK comes as an error, also the end of a file.
+   */
+  request<R extends PlainRequest>(request: R, done: Done<ReplyOf<R['type']>>, into?: Uint8Array): boolean {
+    return this.#request(request, request.type, done as Done, into === undefined ? {} : { into })
+  }
+
+  /** Sends an extended request of the table. Whether the server has it is for the caller to ask first. */
+  extended<N extends ExtensionName>(
+    name: N,
+    fields: ExtensionFields<N>,
+    done: Done<Reply<(typeof extensions)[N]['reply']>>,
+  ): boolean {
+    const row = extensions[name]
+    const request = {
+      type: 'extended',
+      request: row.name,
+      data: row.request.encode(fields as never),
+    } as const
+    return this.#request(request, name, done as Done, { expects: row.reply })
+  }
+
+  /** Sends an extended request that is not in the table. */
+  extendedRaw<N extends ReplyName>(
+    name: string,
+    data: Uint8Array,
+    expects: N,
+    done: Done<Reply<N>>,
+  ): boolean {
+    return this.#request({ type: 'extended', request: name, data }, name, done as Done, { expects })
+  }
+
+  /** Ends our side: the server answers what it has, then closes. Later requests are refused. */
+  end(): void {
+    if (this.#ended || this.#over !== undefined) return
+    this.#ended = true
+    this.#flush()
+    this.#channel.end()
+  }
+
+  /** Closes at once; what waits gets `error`, or one that says so. */
+  destroy(error?: Error): void {
+    if (this.#over !== undefined) return
+    this.#end(error ?? lost(undefined))
+    this.#channel.destroy(error)
+  }
+
+  #request(
+    request: SftpRequest,
+    op: string,
+    done: Done,
+    o: { readonly expects?: ReplyName; readonly into?: Uint8Array },
+  ): boolean {
+    const refused = this.#refusal(request, op)
+    if (refused !== undefined) {
+      queueMicrotask(() => done(refused, undefined))
+      return !this.#congested
+    }
+    const id = this.#machine.request(request, o)
+    this.#waiting.set(id, { request, op, done })
+    if (!this.#flushing) {
+      this.#flushing = true
+      queueMicrotask(() => this.#flush())
+    }
+    return !this.#congested
+  }
+
+  #refusal(request: SftpRequest, op: string): Error | undefined {
+    if (this.#over !== undefined) return this.#lostError(request, op, this.#over)
+    if (this.#ended) return new UsageError(`${op}: this SFTP client was ended before`)
+    for (const path of pathsOf(request)) {
+      if (path.length > sftpLimits.path)
+        return new UsageError(`${op}: a path of ${path.length} bytes; the most is ${sftpLimits.path}`)
+      if (path.includes(0)) return new UsageError(`${op}: a path must not contain a NUL byte`)
+    }
+    return undefined
+  }
+
+  #flush(): void {
+    this.#flushing = false
+    if (this.#over !== undefined) return
+    let small: Uint8Array[] = []
+    let bytes = 0
+    const send = (): void => {
+      if (bytes === 0) return
+      this.#write(small.length === 1 ? (small[0] as Uint8Array) : concat(...small))
+      small = []
+      bytes = 0
+    }
+    for (let next = this.#machine.takeOutput(); next !== undefined; next = this.#machine.takeOutput()) {
+      if (bytes + next.length > joinUpTo + 256) send()
+      small.push(next)
+      bytes += next.length
+    }
+    send()
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#over === undefined && !this.#channel.write(bytes)) this.#congested = true
+  }
+
+  #onDrain(): void {
+    this.#congested = false
+    for (const done of this.#drained.splice(0)) done()
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#over !== undefined) return
+    this.#machine.receive(bytes)
+    try {
+      for (let event = this.#machine.poll(); event !== undefined; event = this.#machine.poll()) {
+        if (event.type === 'version') this.#start(event.extensions)
+        else this.#answer(event.id, event.reply)
+        if (this.#over !== undefined) return
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      this.#end(error)
+      this.#channel.destroy(error)
+    }
+  }
+
+  #start(pairs: readonly { readonly name: string; readonly data: Uint8Array }[]): void {
+    this.#extensions = new Map(pairs.map((pair) => [pair.name, pair.data.slice()]))
+    if (this.has('limits'))
+      this.extended('limits', {}, (error, reply) => {
+        // A server that announces its limits and does not tell them has none that we could keep.
+        if (error === undefined) this.#limits = knownLimits(reply)
+      })
+    const ready = this.#onVersion
+    this.#onVersion = undefined
+    ready?.(undefined)
+  }
+
+  #answer(id: number, reply: SftpReply): void {
+    const waiting = this.#waiting.get(id) as Waiting
+    this.#waiting.delete(id)
+    if (reply.type === 'status' && reply.code !== SftpStatus.ok)
+      waiting.done(refused(waiting, reply), undefined)
+    else waiting.done(undefined, reply)
+  }
+
+  #end(why: Error): void {
+    if (this.#over !== undefined) return
+    this.#over = why
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    const onVersion = this.#onVersion
+    this.#onVersion = undefined
+    onVersion?.(why)
+    for (const { request, op, done } of waiting) done(this.#lostError(request, op, why), undefined)
+    this.#congested = false
+    for (const done of this.#drained.splice(0)) done()
+    this.#resolveClosed()
+  }
+
+  #lostError(request: SftpRequest, op: string, why: Error): SftpError {
+    return new SftpError(
+      { ...about(request), status: SftpStatus.connectionLost, op, cause: why },
+      `${op}: no answer came: ${why.message}`,
+    )
+  }
+}
+
+function lost(cause: Error | undefined): SftpError {
+  return new SftpError(
+    { status: SftpStatus.connectionLost, cause },
+    cause === undefined ? 'the SFTP channel was closed' : `the SFTP channel was lost: ${cause.message}`,
+  )
+}
+
+function refused(waiting: Waiting, reply: ReplyFields<'status'>): SftpError {
+  return new SftpError({
+    ...about(waiting.request),
+    status: reply.code,
+    op: waiting.op,
+    serverMessage: reply.message,
+  })
+}
+
+/** The paths of a request as facts of its error. */
+function about(request: SftpRequest): { readonly path?: Uint8Array; readonly dest?: Uint8Array } {
+  const [path, dest] = pathsOf(request)
+  return { ...(path === undefined ? undefined : { path }), ...(dest === undefined ? undefined : { dest }) }
+}
+
+function pathsOf(request: SftpRequest): readonly Uint8Array[] {
+  switch (request.type) {
+    case 'open':
+    case 'remove':
+      return [request.filename]
+    case 'rename':
+      return [request.oldpath, request.newpath]
+    case 'symlink':
+      return [request.targetpath, request.linkpath]
+    case 'lstat':
+    case 'stat':
+    case 'setstat':
+    case 'opendir':
+    case 'mkdir':
+    case 'rmdir':
+    case 'realpath':
+    case 'readlink':
+      return [request.path]
+    case 'close':
+    case 'read':
+    case 'write':
+    case 'fstat':
+    case 'fsetstat':
+    case 'readdir':
+    case 'extended':
+      return []
+  }
+}
+
+function knownLimits(reply: Reply<'extendedReply'>): KnownLimits {
+  const limits: ServerLimits = limitsReply.read(new Reader(reply.data, 'limits reply'))
+  return {
+    ...known('packet', limits.maxPacketLength),
+    ...known('read', limits.maxReadLength),
+    ...known('write', limits.maxWriteLength),
+    ...known('handles', limits.maxOpenHandles),
+  }
+}
+
+/** 0 stands for "not said". */
+function known<K extends string>(name: K, value: bigint): { readonly [P in K]?: number } {
+  return value === 0n || value > 0xffffffffn
+    ? {}
+    : ({ [name]: Number(value) } as { readonly [P in K]: number })
+}
