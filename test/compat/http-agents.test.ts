@@ -1,32 +1,17 @@
 /** The documentation's example of the HTTP agent, and the same with TLS, against real web servers behind a real sshd. */
 
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer, get, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createTlsServer, get as getTls } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type ConnectConfig, HTTPAgent, HTTPSAgent } from '@hawser/ssh2-compat'
-import { runNow, type Sshd, startSshd } from '@hawser/testing'
+import { type Sshd, startSshd } from '@hawser/testing'
 import { describePeers } from '@hawser/testing/vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { certificate } from './certificate.ts'
 
 const headers = { Connection: 'close' }
-
-/** A certificate of our own for 127.0.0.1. */
-function certificate(): { key: string; cert: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'hawser-tls-'))
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-  const where = ['-keyout', key, '-out', cert, '-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1']
-  try {
-    runNow('openssl', ['req', '-x509', ...kind, ...where])
-    return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
 
 async function answer(sent: NodeJS.EventEmitter): Promise<[status: number | undefined, text: string]> {
   const [response] = (await once(sent, 'response')) as [IncomingMessage]

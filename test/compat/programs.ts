@@ -20,6 +20,11 @@ export function runProgram(module: Module, program: string, args: readonly strin
   return run(process.execPath, command(module, program, args), { timeoutMs: 30_000, cwd: folder })
 }
 
+/** Starts a program that prints nothing and ends when it is told to. */
+export function startProgram(module: Module, program: string, args: readonly string[]): Running {
+  return start(process.execPath, command(module, program, args), { timeoutMs: 60_000, cwd: folder })
+}
+
 export interface RunningServer {
   readonly port: number
   /** Everything it has printed behind the line with its port. */

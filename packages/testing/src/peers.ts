@@ -44,6 +44,11 @@ const probes = {
     version: /^\d\S*/,
     debian: 'python3-paramiko',
   },
+  // Xvfb has no flag for its version.
+  xvfb: { program: 'Xvfb', args: ['-help'], version: /\bX\b/, debian: 'xvfb' },
+  xauth: { program: 'xauth', args: ['-V'], version: /^\d\S*/, debian: 'xauth' },
+  xdpyinfo: { program: 'xdpyinfo', args: ['-version'], version: /\d\S*/, debian: 'x11-utils' },
+  curl: { program: 'curl', args: ['--version'], version: /\d\S*/, debian: 'curl' },
 } as const satisfies Record<string, Probe>
 
 export type PeerName = keyof typeof probes

@@ -1,20 +1,19 @@
-// "Forward local connections to port 8000 on the server to us" of ssh2's 0.8 documentation; the module, the address and
-// the credentials come as arguments, the port is the server's choice, and the program ends after one connection.
+// "Forward local connections to port 8000 on the server to us" of ssh2's 0.8 documentation; the module, the address,
+// the credentials and the port come as arguments.
 var Client = require(process.argv[2]).Client;
 
 var conn = new Client();
 conn.on('ready', function() {
   console.log('Client :: ready');
-  conn.forwardIn('127.0.0.1', 0, function(err, port) {
+  conn.forwardIn('127.0.0.1', +process.argv[4], function(err) {
     if (err) throw err;
-    console.log('Listening for connections on server on port ' + port + '!');
+    console.log('Listening for connections on server on port ' + process.argv[4] + '!');
   });
 }).on('tcp connection', function(info, accept, reject) {
   console.log('TCP :: INCOMING CONNECTION:');
-  console.dir(Object.keys(info));
+  console.dir(info);
   accept().on('close', function() {
     console.log('TCP :: CLOSED');
-    conn.end();
   }).on('data', function(data) {
     console.log('TCP :: DATA: ' + data);
   }).end([

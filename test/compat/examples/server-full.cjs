@@ -67,6 +67,7 @@ new ssh2.Server({
         var stream = accept();
         stream.once('data', function(data) {
           stream.write('got ' + data.length + ' bytes');
+          client.end();
         });
       });
     }).on('tcpip', function(accept, reject, info) {

@@ -1,5 +1,5 @@
 // "Invoke an arbitrary subsystem" of ssh2's 0.8 documentation; the module, the address, the credentials and the subsystem
-// come as arguments, and the program ends after the answer.
+// come as arguments.
 var Client = require(process.argv[2]).Client;
 
 var xmlhello = '<?xml version="1.0" encoding="UTF-8"?>' +
@@ -16,7 +16,6 @@ conn.on('ready', function() {
     if (err) throw err;
     stream.on('data', function(data) {
       console.log(data);
-      conn.end();
     }).write(xmlhello);
   });
 }).connect(require('./arguments.cjs'));
