@@ -44,6 +44,7 @@ const probes = {
     version: /^\d\S*/,
     debian: 'python3-paramiko',
   },
+  python3: { program: 'python3', args: ['-V'], version: /\d\S*/, debian: 'python3' },
   // Xvfb has no flag for its version.
   xvfb: { program: 'Xvfb', args: ['-help'], version: /\bX\b/, debian: 'xvfb' },
   xauth: { program: 'xauth', args: ['-V'], version: /^\d\S*/, debian: 'xauth' },
