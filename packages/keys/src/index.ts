@@ -1,4 +1,35 @@
 export { readAgentKey, writeAgentKey } from './agent-form.ts'
+export {
+  type Certificate,
+  type CertificateOption,
+  forever,
+  isCertificate,
+  parseCertificate,
+} from './certificates/certificate.ts'
+export {
+  authorityAlgorithms,
+  type CertificateCheck,
+  type CertificateProblem,
+  type CertificateVerdict,
+  checkCertificate,
+} from './certificates/check.ts'
+export {
+  type CertificateRequest,
+  type IssueOptions,
+  issueCertificate,
+  type OptionRequest,
+} from './certificates/issue.ts'
+export {
+  parseRevocationList,
+  type Revocation,
+  type RevocationList,
+  type RevocationListOptions,
+  type RevokedBy,
+} from './certificates/krl.ts'
+export { certificateListing } from './certificates/listing.ts'
+export { type CertificatePermissions, defaultUserExtensions } from './certificates/permissions.ts'
+export { certificateSigner, certificateVerifier } from './certificates/signer.ts'
+export type { TimeZoneOptions } from './certificates/time.ts'
 export { KeyError, type KeyErrorCode, type KeyErrorFacts } from './errors.ts'
 export { bubbleBabble, bubbleBabbleFingerprint } from './fingerprints/bubble-babble.ts'
 export { describeKey, fingerprintLine, type KeyDescription } from './fingerprints/describe.ts'
