@@ -49,15 +49,53 @@ export {
   type FormatOptions,
   formatPrivateKey,
   formatPublicKey,
+  type JwkFormatOptions,
   type OpenSshFormatOptions,
   type PemFormatOptions,
+  type Pkcs8FormatOptions,
+  type PpkFormatOptions,
   type PublicFormatOptions,
+  privateKeyToJwk,
+  publicKeyToJwk,
 } from './format.ts'
+export type { Jwk } from './formats/jwk.ts'
 export { type GenerateOptions, generateKey, type KeyType } from './generate.ts'
 export type { PrivateKey, PublicKey, Signer, VerifySignature } from './key.ts'
-export { type ParseOptions, parsePrivateKey, parsePublicKey } from './parse.ts'
+export type { SecurityKeyFacts } from './key-types/security-key.ts'
+export {
+  type ParseOptions,
+  parsePrivateKey,
+  parsePublicKey,
+  privateKeyFromJwk,
+  publicKeyFromJwk,
+} from './parse.ts'
 export { publicKeyFromBlob } from './public-blob.ts'
 export type { PrivateKeyOptions } from './sign.ts'
+export {
+  gitNamespace,
+  parseGitObject,
+  type SignedGitObject,
+  type SignGitOptions,
+  signGitObject,
+} from './signatures/git.ts'
+export type { MessageHash, MessageSource, ReadableBytes } from './signatures/message.ts'
+export {
+  formatMessageSignature,
+  type MessageSignature,
+  parseMessageSignature,
+  type SignMessageOptions,
+  signMessage,
+  type VerifyMessageOptions,
+  verifyMessage,
+} from './signatures/sshsig.ts'
+export { type MessageVerdict, type VerifyByOptions, verifyMessageBy } from './signatures/verify-by.ts'
+export {
+  type AllowedSigner,
+  type AllowedSigners,
+  parseAllowedSigners,
+  type SignerQuestion,
+  type SignerVerdict,
+} from './trust/allowed-signers.ts'
 export {
   type AuthorizedKey,
   type AuthorizedKeyOption,
@@ -74,4 +112,4 @@ export {
   parseKnownHosts,
   type TrustFileProblem,
 } from './trust/known-hosts.ts'
-export { createVerifier, type KeyPolicy, whyUnusable } from './verify.ts'
+export { createVerifier, type KeyPolicy, securityKeyFacts, whyUnusable } from './verify.ts'

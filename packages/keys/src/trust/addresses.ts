@@ -98,7 +98,7 @@ function parseIpv6(text: string): Uint8Array | undefined {
   if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined
   const missing = 16 - head.length - (tail?.length ?? 0)
   if (halves.length === 2 ? missing < 2 : missing !== 0) return undefined
-  return Uint8Array.from([...head, ...new Array<number>(missing).fill(0), ...(tail ?? [])])
+  return Uint8Array.from([...head, ...new Uint8Array(missing), ...(tail ?? [])])
 }
 
 /** The bytes of groups with colons between them; the last may be IPv4. */

@@ -4,14 +4,9 @@ import { KeyError } from '../errors.ts'
 import { looksLikeLine, readLine } from '../formats/openssh-line.ts'
 import type { PublicKey } from '../key.ts'
 import type { TrustFileProblem } from './known-hosts.ts'
+import { type LineOption, readLineOptions } from './option-list.ts'
 
-/** One option in front of a key: `command="…"`, `no-pty`, `from="…"`. */
-export interface AuthorizedKeyOption {
-  /** In lower case. */
-  readonly name: string
-  /** What stands between the quotes, with `\"` as `"`; undefined for options without a value. */
-  readonly value?: string
-}
+export type AuthorizedKeyOption = LineOption
 
 export interface AuthorizedKey {
   /** Counted from 1. */
@@ -47,25 +42,8 @@ export function parseAuthorizedKeys(text: string): AuthorizedKeys {
 function readEntry(content: string, line: number): AuthorizedKey {
   // As sshd: what is a key from its start has no options.
   if (looksLikeLine(content)) return { line, options: [], key: readLine(content) }
-  const { options, rest } = readOptions(content)
+  const { options, rest } = readLineOptions(content)
   if (!looksLikeLine(rest))
     throw new KeyError('SSH_KEY_FORMAT', 'neither a public key nor options and a public key')
   return { line, options, key: readLine(rest) }
-}
-
-/** name or name="value", commas between them, up to the first white space outside of quotes. */
-function readOptions(content: string): { options: readonly AuthorizedKeyOption[]; rest: string } {
-  const options: AuthorizedKeyOption[] = []
-  const option = /([A-Za-z0-9-]+)(?:="((?:[^"\\]|\\"|\\(?!"))*)")?(,|[ \t]+)/y
-  for (;;) {
-    const [, name, value, end] = option.exec(content) ?? []
-    if (name === undefined || end === undefined)
-      throw new KeyError('SSH_KEY_FORMAT', `option ${options.length + 1} is malformed`)
-    options.push(
-      value === undefined
-        ? { name: name.toLowerCase() }
-        : { name: name.toLowerCase(), value: value.replaceAll('\\"', '"') },
-    )
-    if (end !== ',') return { options, rest: content.slice(option.lastIndex) }
-  }
 }

@@ -1,13 +1,17 @@
 /** Lists of patterns for hosts, as in known_hosts and `from=`: commas between them, `*`, `?` and `!` (ssh_config(5), PATTERNS). */
 
-/** Whether `name` fits one of `list` and none of those that start with `!`. Upper and lower case are the same. */
+/** Whether `name` fits one of `list` and none of those that start with `!`. Upper and lower case are the same: for names of hosts. */
 export function matchesPatterns(name: string, list: string): boolean {
-  const wanted = name.toLowerCase()
+  return fitsPatternList(name.toLowerCase(), list.toLowerCase())
+}
+
+/** {@link matchesPatterns} for names in which upper and lower case differ, such as those of people. */
+export function fitsPatternList(name: string, list: string): boolean {
   let fits = false
-  for (const pattern of list.toLowerCase().split(',')) {
+  for (const pattern of list.split(',')) {
     if (pattern.startsWith('!')) {
-      if (matchesPattern(wanted, pattern.slice(1))) return false
-    } else if (!fits) fits = matchesPattern(wanted, pattern)
+      if (matchesPattern(name, pattern.slice(1))) return false
+    } else if (!fits) fits = matchesPattern(name, pattern)
   }
   return fits
 }
