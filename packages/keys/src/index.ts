@@ -112,4 +112,14 @@ export {
   parseKnownHosts,
   type TrustFileProblem,
 } from './trust/known-hosts.ts'
+export {
+  addKnownHost,
+  type FoundKnownHost,
+  findKnownHost,
+  type HashedKnownHosts,
+  hashKnownHosts,
+  type KnownHostsEditOptions,
+  type RemovedKnownHosts,
+  removeKnownHost,
+} from './trust/known-hosts-edit.ts'
 export { createVerifier, type KeyPolicy, securityKeyFacts, whyUnusable } from './verify.ts'

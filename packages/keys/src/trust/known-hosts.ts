@@ -60,7 +60,7 @@ export function parseKnownHosts(
     const content = raw.trim()
     if (content === '' || content.startsWith('#')) continue
     try {
-      entries.push(readEntry(content, index + 1))
+      entries.push(readKnownHost(content, index + 1))
     } catch (error) {
       if (!(error instanceof KeyError)) throw error
       problems.push({ line: index + 1, message: error.message })
@@ -124,7 +124,7 @@ class KnownHostsFile implements KnownHosts {
   #judge(name: string, key: PublicKey): KnownHostVerdict {
     const same = (entry: KnownHostEntry): boolean => equal(entry.key.blob, key.blob)
     const revoked = this.entries.filter(
-      (entry) => entry.marker === 'revoked' && same(entry) && this.#isFor(entry, name),
+      (entry) => entry.marker === 'revoked' && same(entry) && isFor(entry, name, this.#crypto),
     )
     if (revoked.length > 0) return { status: 'revoked', entries: revoked }
     const known = this.#keys(name)
@@ -134,17 +134,19 @@ class KnownHostsFile implements KnownHosts {
   }
 
   #keys(name: string): readonly KnownHostEntry[] {
-    return this.entries.filter((entry) => entry.marker === undefined && this.#isFor(entry, name))
-  }
-
-  #isFor(entry: KnownHostEntry, name: string): boolean {
-    if (!entry.hosts.startsWith('|')) return matchesPatterns(name, entry.hosts)
-    const hashed = readHashed(entry.hosts)
-    return hashed !== undefined && equal(hashed.mac, macOf(name, hashed.salt, this.#crypto))
+    return this.entries.filter((entry) => entry.marker === undefined && isFor(entry, name, this.#crypto))
   }
 }
 
-function readEntry(content: string, line: number): KnownHostEntry {
+/** Whether the hosts of an entry include `name`, which {@link knownHostName} made. */
+export function isFor(entry: KnownHostEntry, name: string, crypto: CryptoProvider): boolean {
+  if (!entry.hosts.startsWith('|')) return matchesPatterns(name, entry.hosts)
+  const hashed = readHashed(entry.hosts)
+  return hashed !== undefined && equal(hashed.mac, macOf(name, hashed.salt, crypto))
+}
+
+/** The entry in one line without white space around it. Throws {@link KeyError}. */
+export function readKnownHost(content: string, line: number): KnownHostEntry {
   const [, marker, hosts, rest] = /^(?:@(\S+)[ \t]+)?(\S+)[ \t]+(.*)$/.exec(content) ?? []
   if (hosts === undefined || rest === undefined)
     throw new KeyError('SSH_KEY_FORMAT', 'a line of known_hosts needs hosts, a key type and a key')
@@ -166,7 +168,8 @@ function readHashed(hosts: string): { salt: Uint8Array; mac: Uint8Array } | unde
   return salt?.length === macBytes && mac?.length === macBytes ? { salt, mac } : undefined
 }
 
-function hashName(name: string, crypto: CryptoProvider): string {
+/** `name` as a hashed one: another each time. */
+export function hashName(name: string, crypto: CryptoProvider): string {
   const salt = crypto.backend.random(macBytes)
   return `|1|${base64Encode(salt)}|${base64Encode(macOf(name, salt, crypto))}`
 }
