@@ -11,6 +11,8 @@ export interface SignatureAlgorithm {
   readonly hash: HashName
   /** Used only when the caller asks for it. */
   readonly insecure?: true
+  /** No key in memory signs by it: the private half is in a security key, or it is too old. */
+  readonly verifyOnly?: true
 }
 
 /** Best first within a type of key. */
@@ -24,6 +26,21 @@ const rows: readonly SignatureAlgorithm[] = [
   { name: 'rsa-sha2-256', keyType: 'ssh-rsa', hash: 'sha256' },
   /** SHA-1: collisions can be made, so that signatures can be moved (RFC 8332 §1). */
   { name: 'ssh-rsa', keyType: 'ssh-rsa', hash: 'sha1', insecure: true },
+  /** SHA-1 too, and keys of 1,024 bits (RFC 4253 §6.6). */
+  { name: 'ssh-dss', keyType: 'ssh-dss', hash: 'sha1', insecure: true, verifyOnly: true },
+  /** OpenSSH PROTOCOL.u2f. */
+  {
+    name: 'sk-ssh-ed25519@openssh.com',
+    keyType: 'sk-ssh-ed25519@openssh.com',
+    hash: 'sha512',
+    verifyOnly: true,
+  },
+  {
+    name: 'sk-ecdsa-sha2-nistp256@openssh.com',
+    keyType: 'sk-ecdsa-sha2-nistp256@openssh.com',
+    hash: 'sha256',
+    verifyOnly: true,
+  },
 ]
 
 const byName: ReadonlyMap<string, SignatureAlgorithm> = new Map(rows.map((row) => [row.name, row]))
@@ -33,9 +50,12 @@ export function signatureAlgorithm(name: string): SignatureAlgorithm | undefined
   return byName.get(name)
 }
 
-/** Names of the algorithms by which keys of `keyType` sign, best first; insecure ones only when asked for, at the end. */
+/** Names of the algorithms by which keys of `keyType` sign in memory, best first; insecure ones only when asked for, at the end. */
 export function algorithmsOf(keyType: string, o: { readonly insecure?: boolean } = {}): readonly string[] {
   return rows
-    .filter((row) => row.keyType === keyType && (row.insecure !== true || o.insecure === true))
+    .filter(
+      (row) =>
+        row.keyType === keyType && row.verifyOnly !== true && (row.insecure !== true || o.insecure === true),
+    )
     .map(({ name }) => name)
 }

@@ -51,9 +51,15 @@ export function decodeBlock({ label, base64 }: ArmouredBlock): Uint8Array {
 }
 
 /** A block as text, with a line end behind its last line. */
-export function encodeBlock(label: string, bytes: Uint8Array, width = 64): string {
+export function encodeBlock(
+  label: string,
+  bytes: Uint8Array,
+  width = 64,
+  headers: readonly string[] = [],
+): string {
   const base64 = base64Encode(bytes)
   const lines = [`-----BEGIN ${label}-----`]
+  if (headers.length > 0) lines.push(...headers, '')
   for (let at = 0; at < base64.length; at += width) lines.push(base64.slice(at, at + width))
   lines.push(`-----END ${label}-----`, '')
   return lines.join('\n')

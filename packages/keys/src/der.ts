@@ -47,6 +47,13 @@ export class DerReader {
     return bytes[0] ?? 0
   }
 
+  /** An INTEGER from 0 to 2^32 - 1, such as a count. */
+  count(): number {
+    const bytes = this.unsigned()
+    if (bytes.length > 4) throw malformed('an INTEGER is larger than a count can be')
+    return bytes.reduce((sum, byte) => sum * 256 + byte, 0)
+  }
+
   octetString(): Uint8Array {
     return this.#element(tags.octetString, 'OCTET STRING')
   }
@@ -86,6 +93,11 @@ export class DerReader {
   /** Whether the next element is an OBJECT IDENTIFIER. */
   get isOid(): boolean {
     return this.#bytes[this.#at] === tags.oid
+  }
+
+  /** Whether the next element is an INTEGER. */
+  get isInteger(): boolean {
+    return this.#bytes[this.#at] === tags.integer
   }
 
   /** The content of the element with context tag `number`, if that comes next. */

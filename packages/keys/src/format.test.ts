@@ -58,10 +58,20 @@ describe('formatPrivateKey', () => {
     ['ed25519 in the old PEM way', { format: 'pem' }, /no old PEM format for ed25519/],
     ['an unknown cipher', { passphrase, cipher: 'des' }, /cannot encrypt by "des"/],
     [
-      'a passphrase that PKCS#8 would leave out',
-      { format: 'pkcs8', passphrase } as FormatOptions,
+      'a passphrase that JWK would leave out',
+      { format: 'jwk', passphrase } as FormatOptions,
       /cannot be encrypted/,
     ],
+    [
+      'an unknown cipher of PKCS#8',
+      { format: 'pkcs8', passphrase, cipher: 'rc4' },
+      /cannot encrypt by "rc4"/,
+    ],
+    ['no iterations', { format: 'pkcs8', passphrase, iterations: 0 }, /iterations/],
+    ['an unknown kdf', { format: 'pkcs8', kdf: 'md5' } as unknown as FormatOptions, /unknown kdf/],
+    ['too much memory', { format: 'ppk', memory: 1_000_000 }, /KiB of memory/],
+    ['version 1', { format: 'ppk', version: 1 } as unknown as FormatOptions, /version of PPK/],
+    ['a line end in a comment', { format: 'ppk', comment: 'a\nPrivate-Lines: 0' }, /control characters/],
     ['no rounds', { passphrase, rounds: 0 }, /rounds/],
     ['rounds that nobody would read', { passphrase, rounds: 1025 }, /rounds/],
     ['an unknown format', { format: 'x' } as unknown as FormatOptions, /unknown format/],
@@ -91,7 +101,9 @@ describe('formatPublicKey', () => {
     expect(parsePublicKey(formatPublicKey(readLine(lines.p256), { format: 'pem' })).blob).toEqual(
       readLine(lines.p256).blob,
     )
-    expect(codeOf(() => formatPublicKey(readLine(lines.dsa), { format: 'pem' }))).toBe('SSH_KEY_UNSUPPORTED')
+    expect(codeOf(() => formatPublicKey(readLine(lines.certificate), { format: 'pem' }))).toBe(
+      'SSH_KEY_UNSUPPORTED',
+    )
   })
 
   test.each(['a\nb', 'a\rb', 'a\0b', '\x1b[2J'])('refuses the comment %j', (comment) => {

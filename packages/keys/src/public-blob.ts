@@ -1,10 +1,9 @@
 /** Public keys in their SSH wire form (RFC 4253 §6.6, RFC 5656 §3.1, RFC 8709 §4). */
 
-import type { PrivateKeyParts, PublicKeyParts } from '@hawser/crypto'
 import { Reader, Writer } from '@hawser/wire'
 import { KeyError, reading } from './errors.ts'
 import type { PublicKey } from './key.ts'
-import { keyTypeNamed, keyTypeOf } from './key-types/index.ts'
+import { keyTypeNamed, keyTypeOf, type PrivateParts, type PublicParts } from './key-types/index.ts'
 
 const format = 'public key blob'
 
@@ -28,7 +27,7 @@ export function publicKeyFromBlob(blob: Uint8Array, comment?: string): PublicKey
 }
 
 /** The values in a blob; undefined when its type is not one of ours. Throws {@link KeyError}. */
-export function readPublicBlob(blob: Uint8Array): PublicKeyParts | undefined {
+export function readPublicBlob(blob: Uint8Array): PublicParts | undefined {
   const type = blobType(blob)
   const row = keyTypeNamed(type)
   if (row === undefined) return undefined
@@ -42,7 +41,7 @@ export function readPublicBlob(blob: Uint8Array): PublicKeyParts | undefined {
 }
 
 /** The blob of a key's public values. */
-export function formatPublicBlob(parts: PublicKeyParts | PrivateKeyParts): Uint8Array {
+export function formatPublicBlob(parts: PublicParts | PrivateParts): Uint8Array {
   const row = keyTypeOf(parts)
   const to = new Writer(640).string(row.name)
   row.writePublic(to, parts)
@@ -50,7 +49,7 @@ export function formatPublicBlob(parts: PublicKeyParts | PrivateKeyParts): Uint8
 }
 
 /** Makes the PublicKey of a key's public values. */
-export function publicKeyOf(parts: PublicKeyParts | PrivateKeyParts, comment?: string): PublicKey {
+export function publicKeyOf(parts: PublicParts | PrivateParts, comment?: string): PublicKey {
   return publicKeyFromBlob(formatPublicBlob(parts), comment)
 }
 

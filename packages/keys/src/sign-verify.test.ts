@@ -166,7 +166,8 @@ describe('algorithms', () => {
     expect(algorithmsOf('ecdsa-sha2-nistp384')).toEqual(['ecdsa-sha2-nistp384'])
     expect(algorithmsOf('ssh-dss')).toEqual([])
     expect(signatureAlgorithm('rsa-sha2-256')?.keyType).toBe('ssh-rsa')
-    expect(signatureAlgorithm('ssh-dss')).toBeUndefined()
+    expect(algorithmsOf('ssh-dss', { insecure: true })).toEqual([])
+    expect(signatureAlgorithm('ssh-xmss@openssh.com')).toBeUndefined()
   })
 
   test('ssh-rsa (sha1) signs and verifies only when asked for, on both sides', async () => {
@@ -199,7 +200,9 @@ describe('weak rsa keys', () => {
   test('whyUnusable says why', () => {
     expect(whyUnusable(weak().publicKey)).toMatch(/rsa key of 1024 bits .* at least 2048/)
     expect(whyUnusable(weak().publicKey, { minRsaBits: 1024 })).toBeUndefined()
-    expect(whyUnusable(readLine(lines.dsa))).toMatch(/ssh-dss cannot be used/)
+    expect(whyUnusable(readLine(lines.dsa))).toMatch(/DSA is broken/)
+    expect(whyUnusable(readLine(lines.dsa), { insecure: true })).toBeUndefined()
+    expect(whyUnusable(readLine(lines.certificate))).toMatch(/cert-v01@openssh.com cannot be used/)
     expect(whyUnusable({ type: 'ssh-rsa', blob: readLine(lines.ed25519).blob })).toMatch(
       /its blob is of type/,
     )

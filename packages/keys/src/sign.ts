@@ -1,11 +1,13 @@
 /** Private keys in memory: they sign, and give their values to nobody but the writers of this package. */
 
-import { type CryptoProvider, defaultProvider, type PrivateKeyParts } from '@hawser/crypto'
-import { erase, UsageError, Writer } from '@hawser/wire'
+import { type CryptoProvider, defaultProvider } from '@hawser/crypto'
+import { assertNever, erase, UsageError, Writer } from '@hawser/wire'
 import { algorithmsOf, signatureAlgorithm } from './algorithms.ts'
 import { accepting, KeyError } from './errors.ts'
 import type { PrivateKey, PublicKey } from './key.ts'
-import { keyTypeOf } from './key-types/index.ts'
+import { checkDsaPrivate } from './key-types/dsa.ts'
+import { keyTypeOf, type PrivateParts } from './key-types/index.ts'
+import { canSign } from './key-types/parts.ts'
 import { publicKeyOf } from './public-blob.ts'
 import { type KeyPolicy, policyProblem } from './verify.ts'
 
@@ -21,18 +23,19 @@ type Sign = ReturnType<CryptoProvider['backend']['signer']>
  * Throws {@link KeyError} when they do not belong together.
  */
 export function privateKeyOf(
-  parts: PrivateKeyParts,
+  parts: PrivateParts,
   comment: string,
   options: PrivateKeyOptions = {},
   format?: string,
 ): PrivateKey {
   const { backend } = options.crypto ?? defaultProvider
-  const sign = accepting(format, () => backend.signer(parts))
+  if (parts.type === 'dsa') checkDsaPrivate(backend, parts)
+  const sign = canSign(parts) ? accepting(format, () => backend.signer(parts)) : cannotSign(parts)
   return new MemoryKey(parts, comment, sign, options)
 }
 
 /** The values of a key in memory. Throws {@link KeyError} for other signers and after `dispose()`. */
-export function privateParts(key: PrivateKey): PrivateKeyParts {
+export function privateParts(key: PrivateKey): PrivateParts {
   const parts = MemoryKey.parts(key)
   if (parts !== undefined) return parts
   throw new KeyError(
@@ -41,16 +44,29 @@ export function privateParts(key: PrivateKey): PrivateKeyParts {
   )
 }
 
+function cannotSign(parts: PrivateParts): Sign {
+  const why =
+    parts.type === 'dsa'
+      ? 'DSA is broken and no longer signed with; make a new key'
+      : 'its private half is in a security key; use it through ssh-agent'
+  return () => {
+    throw new KeyError(
+      'SSH_KEY_UNSUPPORTED',
+      `a key of type ${keyTypeOf(parts).name} cannot sign here: ${why}`,
+    )
+  }
+}
+
 class MemoryKey implements PrivateKey {
   readonly publicKey: PublicKey
   readonly algorithms: readonly string[]
   readonly comment: string
   /** Both undefined once the key was disposed of. */
-  #parts: PrivateKeyParts | undefined
+  #parts: PrivateParts | undefined
   #sign: Sign | undefined
   readonly #problem: string | undefined
 
-  constructor(parts: PrivateKeyParts, comment: string, sign: Sign, policy: KeyPolicy) {
+  constructor(parts: PrivateParts, comment: string, sign: Sign, policy: KeyPolicy) {
     this.publicKey = publicKeyOf(parts, comment)
     this.algorithms = Object.freeze(algorithmsOf(this.publicKey.type, policy))
     this.comment = comment
@@ -60,7 +76,7 @@ class MemoryKey implements PrivateKey {
     Object.freeze(this)
   }
 
-  static parts(key: object): PrivateKeyParts | undefined {
+  static parts(key: object): PrivateParts | undefined {
     return #parts in key ? key.#parts : undefined
   }
 
@@ -68,6 +84,8 @@ class MemoryKey implements PrivateKey {
     const parts = this.#parts
     if (this.#sign === undefined || parts === undefined)
       throw new UsageError('this key cannot sign any more: it was disposed of', { code: 'SSH_KEY_DISPOSED' })
+    // Says why there is no algorithm.
+    if (!canSign(parts)) return this.#sign('sha1', data)
     const chosen = signatureAlgorithm(algorithm)
     if (chosen === undefined || !this.algorithms.includes(algorithm))
       throw new UsageError(
@@ -86,8 +104,25 @@ class MemoryKey implements PrivateKey {
     this.#parts = undefined
     this.#sign = undefined
     if (parts === undefined) return
-    if (parts.type === 'ed25519') erase(parts.seed)
-    else if (parts.type === 'ecdsa') erase(parts.scalar)
-    else erase(parts.d, parts.p, parts.q, parts.iqmp)
+    eraseParts(parts)
+  }
+}
+
+/** Overwrites the private values of a key. */
+export function eraseParts(parts: PrivateParts): void {
+  switch (parts.type) {
+    case 'ed25519':
+      return erase(parts.seed)
+    case 'ecdsa':
+      return erase(parts.scalar)
+    case 'rsa':
+      return erase(parts.d, parts.p, parts.q, parts.iqmp)
+    case 'dsa':
+      return erase(parts.x)
+    case 'sk-ed25519':
+    case 'sk-ecdsa':
+      return erase(parts.keyHandle)
+    default:
+      return assertNever(parts)
   }
 }

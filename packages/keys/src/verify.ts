@@ -1,20 +1,31 @@
 /** Checks SSH signature blobs (RFC 4253 §6.6, RFC 5656 §3.1.2, RFC 8332 §3, RFC 8709 §6). */
 
-import { type Backend, type CryptoProvider, defaultProvider, type PublicKeyParts } from '@hawser/crypto'
+import { type Backend, type CryptoProvider, defaultProvider } from '@hawser/crypto'
 import { equal, ProtocolError, Reader } from '@hawser/wire'
 import { signatureAlgorithm } from './algorithms.ts'
 import { KeyError } from './errors.ts'
 import type { PublicKey, VerifySignature } from './key.ts'
-import { type KeyTypeRow, keyTypeOf } from './key-types/index.ts'
+import { dsaVerifier } from './key-types/dsa.ts'
+import { type KeyTypeRow, keyTypeNamed, keyTypeOf, type PublicParts } from './key-types/index.ts'
 import { bitLength, rsaBits } from './key-types/rsa.ts'
+import {
+  innerKey,
+  readSecurityKeyFacts,
+  type SecurityKeyFacts,
+  securityKeyMessage,
+} from './key-types/security-key.ts'
 import { readPublicBlob } from './public-blob.ts'
 
 /** Which keys and algorithms are good enough to be used. */
 export interface KeyPolicy {
   /** The least size of an RSA key, in bits. Default: 2048; keys under 1024 are not even read. */
   readonly minRsaBits?: number
-  /** Also algorithms that are broken: `ssh-rsa`, which is RSA with SHA-1. Default: false. */
+  /** Also algorithms that are broken: `ssh-rsa`, which is RSA with SHA-1, and `ssh-dss`. Default: false. */
   readonly insecure?: boolean
+  /** Security keys must say that somebody touched them. Default: true, as in OpenSSH unless `no-touch-required` is said. */
+  readonly touchRequired?: boolean
+  /** Security keys must say that they were given a PIN or a finger. Default: false; `verify-required` in authorized_keys. */
+  readonly verifyRequired?: boolean
 }
 
 /**
@@ -38,8 +49,18 @@ export function createVerifier(
       prepared.set(key, ready)
     }
     if (ready.verify === undefined) return false
-    const raw = readSignature(signature, algorithm, ready.row, ready.parts)
-    return raw !== undefined && ready.verify(chosen.hash, data, raw)
+    const read = readSignature(signature, algorithm, ready.row, ready.parts)
+    if (read === undefined) return false
+    if (read.facts === undefined) return ready.verify(chosen.hash, data, read.raw)
+    const { touchRequired = true, verifyRequired = false } = policy
+    if ((touchRequired && !read.facts.userPresent) || (verifyRequired && !read.facts.userVerified))
+      return false
+    const { application } = ready.parts as { readonly application: Uint8Array }
+    return ready.verify(
+      chosen.hash,
+      securityKeyMessage(crypto.backend, application, read.facts, data),
+      read.raw,
+    )
   }
 }
 
@@ -54,8 +75,10 @@ export function whyUnusable(
 /** Why values of a key do not satisfy `policy`. */
 export function policyProblem(
   parts: { readonly type: string; readonly n?: Uint8Array },
-  { minRsaBits = rsaBits.leastToUse }: KeyPolicy,
+  { minRsaBits = rsaBits.leastToUse, insecure = false }: KeyPolicy,
 ): string | undefined {
+  if (parts.type === 'dsa' && !insecure)
+    return 'a dsa key is too weak: DSA is broken; make a new key (option insecure takes its signatures nevertheless)'
   if (parts.n === undefined) return undefined
   const bits = bitLength(parts.n)
   return bits < minRsaBits
@@ -66,7 +89,7 @@ export function policyProblem(
 type Prepared = { readonly blob: Uint8Array } & (
   | {
       readonly verify: ReturnType<Backend['verifier']>
-      readonly parts: PublicKeyParts
+      readonly parts: PublicParts
       readonly row: KeyTypeRow
       readonly problem?: undefined
     }
@@ -83,7 +106,7 @@ function prepare(backend: Backend, key: PublicKey, policy: KeyPolicy): Prepared 
       return { blob, problem: `the key says that it is ${key.type}, its blob is of type ${row.name}` }
     const problem = policyProblem(parts, policy)
     if (problem !== undefined) return { blob, problem }
-    return { blob, parts, row, verify: backend.verifier(parts) }
+    return { blob, parts, row, verify: verifierOf(backend, parts) }
   } catch (error) {
     // What is no key: by its form (KeyError), or by its values (RangeError of the backend).
     if (error instanceof KeyError || error instanceof RangeError) return { blob, problem: error.message }
@@ -91,19 +114,60 @@ function prepare(backend: Backend, key: PublicKey, policy: KeyPolicy): Prepared 
   }
 }
 
+function verifierOf(backend: Backend, parts: PublicParts): ReturnType<Backend['verifier']> {
+  switch (parts.type) {
+    case 'dsa':
+      return dsaVerifier(backend, parts)
+    case 'sk-ed25519':
+    case 'sk-ecdsa':
+      return backend.verifier(innerKey(parts))
+    default:
+      return backend.verifier(parts)
+  }
+}
+
+/**
+ * What a security key says in its signature: whether it was touched, whether it was given a PIN, its counter.
+ * Undefined for anything that is no signature of one. Believe it only where a verifier accepted the signature.
+ */
+export function securityKeyFacts(signature: Uint8Array): SecurityKeyFacts | undefined {
+  try {
+    const from = new Reader(signature, 'signature')
+    const row = keyTypeNamed(from.ascii())
+    from.string()
+    if (row === undefined || !isSecurityKey(row)) return undefined
+    const { userPresent, userVerified, counter } = readSecurityKeyFacts(from)
+    from.end()
+    return { userPresent, userVerified, counter }
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined
+    throw error
+  }
+}
+
+const isSecurityKey = (row: KeyTypeRow): boolean => row.name.startsWith('sk-')
+
+interface ReadSignature {
+  readonly raw: Uint8Array
+  /** Of a security key. */
+  readonly facts?: ReturnType<typeof readSecurityKeyFacts>
+}
+
 /** The raw signature in a blob that names exactly `algorithm`; undefined for anything else. */
 function readSignature(
   blob: Uint8Array,
   algorithm: string,
   row: KeyTypeRow,
-  key: PublicKeyParts,
-): Uint8Array | undefined {
+  key: PublicParts,
+): ReadSignature | undefined {
   try {
     const from = new Reader(blob, 'signature')
     if (from.ascii() !== algorithm) return undefined
     const encoded = from.string()
+    const facts = isSecurityKey(row) ? readSecurityKeyFacts(from) : undefined
     from.end()
-    return row.decodeSignature(encoded, key)
+    const raw = row.decodeSignature(encoded, key)
+    return raw === undefined ? undefined : { raw, ...(facts === undefined ? {} : { facts }) }
   } catch (error) {
     if (error instanceof ProtocolError) return undefined
     throw error

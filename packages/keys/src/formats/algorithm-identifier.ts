@@ -3,13 +3,27 @@
 import type { CurveName } from '@hawser/crypto'
 import { type DerReader, der } from '../der.ts'
 import { KeyError } from '../errors.ts'
+import type { PublicParts } from '../key-types/index.ts'
 
 export type KeyAlgorithm =
   | { readonly type: 'rsa' }
   | { readonly type: 'ecdsa'; readonly curve: CurveName }
   | { readonly type: 'ed25519' }
+  | ({ readonly type: 'dsa' } & DsaParameters)
 
-const oids = { rsa: '1.2.840.113549.1.1.1', ecdsa: '1.2.840.10045.2.1', ed25519: '1.3.101.112' } as const
+/** Dss-Parms (RFC 3279 §2.3.2). */
+export interface DsaParameters {
+  readonly p: Uint8Array
+  readonly q: Uint8Array
+  readonly g: Uint8Array
+}
+
+const oids = {
+  rsa: '1.2.840.113549.1.1.1',
+  ecdsa: '1.2.840.10045.2.1',
+  ed25519: '1.3.101.112',
+  dsa: '1.2.840.10040.4.1',
+} as const
 
 export const curveOid: Readonly<Record<CurveName, string>> = {
   nistp256: '1.2.840.10045.3.1.7',
@@ -21,7 +35,6 @@ export const curveOid: Readonly<Record<CurveName, string>> = {
 const others: Readonly<Record<string, string>> = {
   '1.2.840.113549.1.1.10': 'RSA-PSS',
   '1.2.840.113549.1.3.1': 'Diffie-Hellman',
-  '1.2.840.10040.4.1': 'DSA',
   '1.3.101.110': 'X25519',
   '1.3.101.111': 'X448',
   '1.3.101.113': 'Ed448',
@@ -48,12 +61,24 @@ export function readAlgorithm(from: DerReader): KeyAlgorithm {
       // RFC 8410 §3: MUST be absent.
       inside.end()
       return { type: 'ed25519' }
+    case oids.dsa: {
+      const parameters = inside.sequence()
+      inside.end()
+      const [p, q, g] = [0, 1, 2].map(() => parameters.unsigned().slice()) as [
+        Uint8Array,
+        Uint8Array,
+        Uint8Array,
+      ]
+      parameters.end()
+      return { type: 'dsa', p, q, g }
+    }
     default:
       throw unsupported(oid)
   }
 }
 
-export function writeAlgorithm(key: KeyAlgorithm): Uint8Array {
+/** Throws {@link KeyError} for keys of other types. */
+export function writeAlgorithm(key: KeyAlgorithm | PublicParts): Uint8Array {
   switch (key.type) {
     case 'rsa':
       return der.sequence(der.oid(oids.rsa), der.null())
@@ -61,6 +86,13 @@ export function writeAlgorithm(key: KeyAlgorithm): Uint8Array {
       return der.sequence(der.oid(oids.ecdsa), der.oid(curveOid[key.curve]))
     case 'ed25519':
       return der.sequence(der.oid(oids.ed25519))
+    case 'dsa':
+      return der.sequence(
+        der.oid(oids.dsa),
+        der.sequence(der.integer(key.p), der.integer(key.q), der.integer(key.g)),
+      )
+    default:
+      throw new KeyError('SSH_KEY_UNSUPPORTED', `there is no PEM form of keys of type ${key.type}`)
   }
 }
 

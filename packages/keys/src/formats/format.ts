@@ -1,12 +1,13 @@
 /** What every format of private keys gives and needs. */
 
-import type { Backend, PrivateKeyParts } from '@hawser/crypto'
+import type { Backend } from '@hawser/crypto'
 import type { ArmouredBlock } from '../armour.ts'
 import type { PublicKey } from '../key.ts'
+import type { PrivateParts } from '../key-types/index.ts'
 
 /** A private key as read: the values are copies that the reader hands over. */
 export interface ReadPrivate {
-  readonly parts: PrivateKeyParts
+  readonly parts: PrivateParts
   /** Empty where the format has none. */
   readonly comment: string
 }
@@ -15,8 +16,11 @@ export interface ReadOptions {
   readonly backend: Backend
   /** Undefined or empty: none. */
   readonly passphrase: Uint8Array | undefined
-  /** The most rounds of bcrypt that a file may ask for. */
+  /** What a file may ask for, at most. */
   readonly maxKdfRounds: number
+  readonly maxKdfIterations: number
+  readonly maxKdfMemory: number
+  readonly maxKdfWork: number
 }
 
 /** A row of the table of armoured private formats (parse.ts). */

@@ -33,6 +33,8 @@ export interface FileSecret {
   readonly iv: Uint8Array
 }
 
+const noTag = new Uint8Array(0)
+
 const rows: readonly FileCipher[] = [
   aes('aes256-ctr', 32),
   aes('aes192-ctr', 24),
@@ -42,6 +44,19 @@ const rows: readonly FileCipher[] = [
   aes('aes128-cbc', 16),
   gcm('aes256-gcm@openssh.com', 32),
   gcm('aes128-gcm@openssh.com', 16),
+  {
+    name: '3des-cbc',
+    keySize: 24,
+    ivSize: 8,
+    blockSize: 8,
+    tagSize: 0,
+    encrypt: (backend, { key, iv }, plain) => ({
+      ciphertext: backend.tripleDesCbc(key, iv, 'encrypt').update(plain),
+      tag: noTag,
+    }),
+    decrypt: (backend, { key, iv }, ciphertext) =>
+      backend.tripleDesCbc(key, iv, 'decrypt').update(ciphertext),
+  },
   {
     name: 'chacha20-poly1305@openssh.com',
     keySize: 64,
@@ -60,8 +75,6 @@ export const fileCipherNames: readonly string[] = rows.map(({ name }) => name)
 export function fileCipher(name: string): FileCipher | undefined {
   return byName.get(name)
 }
-
-const noTag = new Uint8Array(0)
 
 function aes(name: `aes${number}-${'ctr' | 'cbc'}`, keySize: number): FileCipher {
   const cipher = (backend: Backend, { key, iv }: FileSecret, direction: 'encrypt' | 'decrypt') =>

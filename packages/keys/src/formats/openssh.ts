@@ -1,12 +1,12 @@
 /** OpenSSH's private key files: `OPENSSH PRIVATE KEY`, openssh-key-v1 (OpenSSH PROTOCOL.key). */
 
-import type { Backend, PrivateKeyParts } from '@hawser/crypto'
+import type { Backend } from '@hawser/crypto'
 import { concat, equal, erase, latin1Encode, Reader, utf8Decode, Writer } from '@hawser/wire'
 import { type ArmouredBlock, decodeBlock, encodeBlock } from '../armour.ts'
 import { bcryptPbkdf } from '../bcrypt-pbkdf.ts'
 import { KeyError, reading } from '../errors.ts'
 import type { PublicKey } from '../key.ts'
-import { keyTypeNamed, keyTypeOf } from '../key-types/index.ts'
+import { keyTypeNamed, keyTypeOf, type PrivateParts } from '../key-types/index.ts'
 import { formatPublicBlob, publicKeyFromBlob } from '../public-blob.ts'
 import type { PrivateFormat, ReadOptions, ReadPrivate } from './format.ts'
 import {
@@ -170,13 +170,9 @@ function readPrivatePart(plain: Uint8Array, { publicBlob }: Envelope): ReadPriva
   const type = from.ascii()
   const row = keyTypeNamed(type)
   if (row === undefined)
-    throw new KeyError(
-      'SSH_KEY_UNSUPPORTED',
-      `${name}: a key of type ${shown(type)} cannot be used${advice(type)}`,
-      {
-        format: name,
-      },
-    )
+    throw new KeyError('SSH_KEY_UNSUPPORTED', `${name}: a key of type ${shown(type)} cannot be used`, {
+      format: name,
+    })
   const parts = row.readPrivate(from)
   const comment = utf8Decode(from.string())
   const padding = from.rest()
@@ -206,7 +202,7 @@ export interface OpenSshWriteOptions {
 export const opensshDefaults = { cipher: 'aes256-ctr', rounds: 24, maxRounds: 1024 } as const
 
 /** The text of a file with one key. Throws {@link KeyError} for a cipher that we do not have. */
-export function writeOpenSsh(backend: Backend, key: PrivateKeyParts, o: OpenSshWriteOptions): string {
+export function writeOpenSsh(backend: Backend, key: PrivateParts, o: OpenSshWriteOptions): string {
   const encrypted = o.passphrase !== undefined && o.passphrase.length > 0
   const cipher = encrypted ? fileCipher(o.cipher) : undefined
   if (encrypted && cipher === undefined)
@@ -243,7 +239,7 @@ export function writeOpenSsh(backend: Backend, key: PrivateKeyParts, o: OpenSshW
 
 function writePrivatePart(
   backend: Backend,
-  key: PrivateKeyParts,
+  key: PrivateParts,
   comment: string,
   blockSize: number,
 ): Uint8Array {
@@ -265,11 +261,4 @@ function writePrivatePart(
 /** A name out of a file, for messages: bounded. */
 function shown(text: string): string {
   return text.slice(0, 64)
-}
-
-function advice(type: string): string {
-  if (type === 'ssh-dss')
-    return ': DSA is broken and servers no longer take it; make a new key: ssh-keygen -t ed25519'
-  if (type.startsWith('sk-')) return ' yet: its private half is in a security key; use it through ssh-agent'
-  return ''
 }

@@ -6,7 +6,7 @@ import { DerReader, der } from '../der.ts'
 import { KeyError } from '../errors.ts'
 import { checkRsaPublic } from '../key-types/rsa.ts'
 import type { PrivateFormat } from './format.ts'
-import { decodeUnencrypted } from './pem-encryption.ts'
+import { decodePem } from './pem-encryption.ts'
 
 type RsaPrivate = Extract<PrivateKeyParts, { type: 'rsa' }>
 type RsaPublic = Extract<PublicKeyParts, { type: 'rsa' }>
@@ -14,8 +14,8 @@ type RsaPublic = Extract<PublicKeyParts, { type: 'rsa' }>
 export const pkcs1: PrivateFormat = {
   name: 'PKCS#1 RSA private key',
   label: 'RSA PRIVATE KEY',
-  read(block) {
-    const bytes = decodeUnencrypted(block, pkcs1.name)
+  read(block, options) {
+    const bytes = decodePem(block, pkcs1.name, options)
     try {
       return { parts: readRsaPrivate(bytes), comment: '' }
     } finally {
@@ -69,4 +69,8 @@ export function readRsaPublic(bytes: Uint8Array): RsaPublic {
   outer.end()
   checkRsaPublic({ n, e })
   return { type: 'rsa', n, e }
+}
+
+export function writeRsaPublic({ n, e }: Pick<RsaPublic, 'n' | 'e'>): Uint8Array {
+  return der.sequence(der.integer(n), der.integer(e))
 }

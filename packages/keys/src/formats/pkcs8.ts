@@ -1,12 +1,15 @@
-/** Keys of any type in PKCS#8 without encryption (RFC 5958): `PRIVATE KEY`. */
+/** Keys of any type in PKCS#8 (RFC 5958): `PRIVATE KEY`, and `ENCRYPTED PRIVATE KEY` around it. */
 
-import type { Backend, PrivateKeyParts } from '@hawser/crypto'
+import type { Backend } from '@hawser/crypto'
 import { equal, erase } from '@hawser/wire'
 import { decodeBlock } from '../armour.ts'
 import { DerReader, der } from '../der.ts'
 import { accepting, KeyError } from '../errors.ts'
+import type { PrivateParts } from '../key-types/index.ts'
 import { readAlgorithm, writeAlgorithm } from './algorithm-identifier.ts'
+import { readDsaValue } from './dsa-pem.ts'
 import type { PrivateFormat } from './format.ts'
+import { openPbes2 } from './pbes2.ts'
 import { readRsaPrivate, writeRsaPrivate } from './pkcs1.ts'
 import { readEcPrivate, writeEcPrivate } from './sec1.ts'
 
@@ -23,8 +26,21 @@ export const pkcs8: PrivateFormat = {
   },
 }
 
+export const encryptedPkcs8: PrivateFormat = {
+  name: 'encrypted PKCS#8 private key',
+  label: 'ENCRYPTED PRIVATE KEY',
+  read(block, options) {
+    const bytes = openPbes2(decodeBlock(block), encryptedPkcs8.name, options)
+    try {
+      return { parts: readPkcs8(bytes, options.backend), comment: '' }
+    } finally {
+      erase(bytes)
+    }
+  },
+}
+
 /** OneAsymmetricKey (RFC 5958 §2). */
-function readPkcs8(bytes: Uint8Array, backend: Backend): PrivateKeyParts {
+export function readPkcs8(bytes: Uint8Array, backend: Backend): PrivateParts {
   const outer = new DerReader(bytes)
   const from = outer.sequence()
   const version = from.small()
@@ -53,15 +69,28 @@ function readPkcs8(bytes: Uint8Array, backend: Backend): PrivateKeyParts {
         throw new KeyError('SSH_KEY_INVALID', 'the public half is not that of the private one')
       return { type: 'ed25519', publicKey, seed }
     }
+    case 'dsa':
+      return readDsaValue(content, algorithm, backend)
   }
 }
 
-export function writePkcs8(key: PrivateKeyParts): Uint8Array {
-  const content =
-    key.type === 'rsa'
-      ? writeRsaPrivate(key)
-      : key.type === 'ecdsa'
-        ? writeEcPrivate(key, false)
-        : der.octetString(key.seed)
-  return der.sequence(der.integer(new Uint8Array(0)), writeAlgorithm(key), der.octetString(content))
+/** Throws {@link KeyError} for types that it has no form for. */
+export function writePkcs8(key: PrivateParts): Uint8Array {
+  const algorithm = writeAlgorithm(key)
+  return der.sequence(der.integer(new Uint8Array(0)), algorithm, der.octetString(contentOf(key)))
+}
+
+function contentOf(key: PrivateParts): Uint8Array {
+  switch (key.type) {
+    case 'rsa':
+      return writeRsaPrivate(key)
+    case 'ecdsa':
+      return writeEcPrivate(key, false)
+    case 'ed25519':
+      return der.octetString(key.seed)
+    case 'dsa':
+      return der.integer(key.x)
+    default:
+      throw new KeyError('SSH_KEY_UNSUPPORTED', `there is no PEM form of keys of type ${key.type}`)
+  }
 }

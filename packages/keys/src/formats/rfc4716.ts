@@ -1,6 +1,6 @@
 /** Public keys as RFC 4716 has them: `---- BEGIN SSH2 PUBLIC KEY ----`. */
 
-import { base64Decode } from '@hawser/wire'
+import { base64Decode, base64Encode, utf8Encode } from '@hawser/wire'
 import { KeyError } from '../errors.ts'
 import type { PublicKey } from '../key.ts'
 import { publicKeyFromBlob } from '../public-blob.ts'
@@ -43,4 +43,28 @@ export function readRfc4716(text: string): PublicKey {
       format,
     })
   return publicKeyFromBlob(blob, comment)
+}
+
+/** Bytes of a line, without its end (RFC 4716 §3.3). */
+const mostInLine = 72
+
+/** The text, with a line end behind its last line. The comment is quoted, as PuTTY and OpenSSH write it. */
+export function writeRfc4716(key: PublicKey, comment: string): string {
+  const lines = [begin]
+  if (comment !== '') {
+    // A line that is too long ends in a backslash and goes on in the next.
+    let line = ''
+    for (const character of `Comment: "${comment}"`) {
+      if (utf8Encode(line + character).length >= mostInLine) {
+        lines.push(`${line}\\`)
+        line = ''
+      }
+      line += character
+    }
+    lines.push(line)
+  }
+  const base64 = base64Encode(key.blob)
+  for (let at = 0; at < base64.length; at += 70) lines.push(base64.slice(at, at + 70))
+  lines.push(end, '')
+  return lines.join('\n')
 }

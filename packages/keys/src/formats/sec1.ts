@@ -7,17 +7,17 @@ import { accepting, KeyError } from '../errors.ts'
 import { checkPointForm, curveSize, padded } from '../key-types/ecdsa.ts'
 import { curveOfOid, curveOid } from './algorithm-identifier.ts'
 import type { PrivateFormat } from './format.ts'
-import { decodeUnencrypted } from './pem-encryption.ts'
+import { decodePem } from './pem-encryption.ts'
 
 type EcdsaPrivate = Extract<PrivateKeyParts, { type: 'ecdsa' }>
 
 export const sec1: PrivateFormat = {
   name: 'SEC 1 EC private key',
   label: 'EC PRIVATE KEY',
-  read(block, { backend }) {
-    const bytes = decodeUnencrypted(block, sec1.name)
+  read(block, options) {
+    const bytes = decodePem(block, sec1.name, options)
     try {
-      return { parts: readEcPrivate(bytes, backend), comment: '' }
+      return { parts: readEcPrivate(bytes, options.backend), comment: '' }
     } finally {
       erase(bytes)
     }

@@ -1,13 +1,14 @@
 /** Public keys as SubjectPublicKeyInfo (RFC 5280 §4.1.2.7): `PUBLIC KEY`. */
 
-import type { PublicKeyParts } from '@hawser/crypto'
 import { DerReader, der } from '../der.ts'
 import { KeyError } from '../errors.ts'
+import { checkDsaPublic } from '../key-types/dsa.ts'
 import { checkPointForm } from '../key-types/ecdsa.ts'
+import type { PublicParts } from '../key-types/index.ts'
 import { readAlgorithm, writeAlgorithm } from './algorithm-identifier.ts'
-import { readRsaPublic } from './pkcs1.ts'
+import { readRsaPublic, writeRsaPublic } from './pkcs1.ts'
 
-export function readSpki(bytes: Uint8Array): PublicKeyParts {
+export function readSpki(bytes: Uint8Array): PublicParts {
   const outer = new DerReader(bytes)
   const from = outer.sequence()
   const algorithm = readAlgorithm(from)
@@ -24,10 +25,19 @@ export function readSpki(bytes: Uint8Array): PublicKeyParts {
       if (content.length !== 32)
         throw new KeyError('SSH_KEY_INVALID', `an ed25519 public key has 32 bytes, not ${content.length}`)
       return { ...algorithm, publicKey: content.slice() }
+    case 'dsa': {
+      const inner = new DerReader(content)
+      const y = inner.unsigned().slice()
+      inner.end()
+      return checkDsaPublic({ ...algorithm, y })
+    }
   }
 }
 
-export function writeSpki(key: PublicKeyParts): Uint8Array {
-  const content = key.type === 'rsa' ? der.sequence(der.integer(key.n), der.integer(key.e)) : key.publicKey
-  return der.sequence(writeAlgorithm(key), der.bitString(content))
+/** Throws {@link KeyError} for types that it has no form for. */
+export function writeSpki(key: PublicParts): Uint8Array {
+  const algorithm = writeAlgorithm(key)
+  const content =
+    key.type === 'rsa' ? writeRsaPublic(key) : key.type === 'dsa' ? der.integer(key.y) : key.publicKey
+  return der.sequence(algorithm, der.bitString(content))
 }

@@ -5,14 +5,6 @@ import { KeyError } from '../errors.ts'
 
 /** Armoured blocks by label: what they are, and advice. */
 const labels: Readonly<Record<string, readonly [format: string, advice: string]>> = {
-  'ENCRYPTED PRIVATE KEY': [
-    'encrypted PKCS#8 private key',
-    'cannot be read yet; rewrite it as an OpenSSH private key: ssh-keygen -p -f <file>',
-  ],
-  'DSA PRIVATE KEY': [
-    'DSA private key',
-    'cannot be read: DSA is broken and servers no longer take it; make a new key: ssh-keygen -t ed25519',
-  ],
   CERTIFICATE: ['X.509 certificate', 'is no SSH key; its public key: openssl x509 -pubkey -noout -in <file>'],
   'CERTIFICATE REQUEST': ['X.509 certificate request', 'is no SSH key'],
   'SSH SIGNATURE': ['SSH signature', 'is no key'],
@@ -33,11 +25,6 @@ export function unsupportedLabel(label: string, wanted: 'private' | 'public'): K
 /** What a file without BEGIN line starts with. */
 const starts: readonly (readonly [start: RegExp, format: string, advice: string])[] = [
   [
-    /^PuTTY-User-Key-File-\d+:/,
-    'PuTTY private key',
-    'cannot be read yet; convert it: puttygen <file> -O private-openssh -o <new file>',
-  ],
-  [
     /^---- BEGIN SSH2 (?:ENCRYPTED )?PRIVATE KEY ----/,
     'ssh.com private key',
     'cannot be read; convert it with puttygen: -O private-openssh',
@@ -49,11 +36,7 @@ const starts: readonly (readonly [start: RegExp, format: string, advice: string]
   ],
   [/^\d+ \d+ \d{20,}/, 'SSH 1 public key', 'is for a protocol that is no longer spoken; make a new key'],
   [/^SSHKRL\n\0/, 'OpenSSH key revocation list', 'is no key'],
-  [/^\{[^]{0,4000}"kty"/, 'JSON Web Key', 'cannot be read yet; convert it to PKCS#8 PEM'],
 ]
-
-const cipherHeader = /^Encryption:[ \t]*(\S{1,40})/m
-const derivationHeader = /^Key-Derivation:[ \t]*(\S{1,40})/m
 
 /** The error for something that no reader takes. */
 export function recognise(data: string | Uint8Array): KeyError {
@@ -62,15 +45,8 @@ export function recognise(data: string | Uint8Array): KeyError {
     .slice(0, 8192)
     .trimStart()
   for (const [pattern, format, advice] of starts)
-    if (pattern.test(start)) {
-      const cipher = format.startsWith('PuTTY') ? cipherHeader.exec(start)?.[1] : undefined
-      const kdf = format.startsWith('PuTTY') ? derivationHeader.exec(start)?.[1] : undefined
-      return new KeyError('SSH_KEY_UNSUPPORTED', `this is a ${format}, which ${advice}`, {
-        format,
-        ...(cipher === undefined ? {} : { cipher }),
-        ...(kdf === undefined ? {} : { kdf }),
-      })
-    }
+    if (pattern.test(start))
+      return new KeyError('SSH_KEY_UNSUPPORTED', `this is a ${format}, which ${advice}`, { format })
   if (data instanceof Uint8Array && data[0] === 0x30)
     return new KeyError(
       'SSH_KEY_UNSUPPORTED',

@@ -1,12 +1,12 @@
 /** What the package knows about one type of key: its fields on the wire and the shape of its signatures. */
 
-import type { PrivateKeyParts, PublicKeyParts } from '@hawser/crypto'
 import { ProtocolError, type Reader, type Writer } from '@hawser/wire'
+import type { PrivateParts, PublicParts } from './parts.ts'
 
 /** A row of the table of key types. Readers start behind the type name, throw ProtocolError or KeyError, and return copies. */
 export interface KeyTypeRow<
-  Public extends PublicKeyParts = PublicKeyParts,
-  Private extends PrivateKeyParts = PrivateKeyParts,
+  Public extends PublicParts = PublicParts,
+  Private extends PrivateParts = PrivateParts,
 > {
   /** The name in blobs and files. */
   readonly name: string
