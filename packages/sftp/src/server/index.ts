@@ -1,0 +1,5 @@
+export {
+  type SftpServerEvent,
+  SftpServerMachine,
+  type SftpServerMachineOptions,
+} from './machine.ts'
