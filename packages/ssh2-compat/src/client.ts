@@ -9,7 +9,7 @@ import { Forwards } from './client-forwards.ts'
 import { clientLink } from './client-link.ts'
 import { Programs } from './client-programs.ts'
 import { type EmitterOf, emitterOf } from './emitter.ts'
-import { type ClientErrorExtensions, notConnected, requestError } from './errors.ts'
+import { type ClientErrorExtensions, extend, notConnected, requestError } from './errors.ts'
 import type { ClientEvents } from './event-types.ts'
 import { Link } from './link.ts'
 import { type ClientSettings, clientSettings } from './options.ts'
@@ -211,14 +211,23 @@ export class Client extends Emitter {
   }
 
   #begin(settings: ClientSettings, socket: Duplex, spentMs: number): void {
-    const link = clientLink({
-      emitter: this,
-      settings,
-      socket,
-      spentMs,
-      failed: (error) => this.#fail(error),
-      closed: () => this.#closed(socket),
-    })
+    let link: Link
+    try {
+      link = clientLink({
+        emitter: this,
+        settings,
+        socket,
+        spentMs,
+        failed: (error) => this.#fail(error),
+        closed: () => this.#closed(socket),
+      })
+    } catch (error) {
+      // Options that a handshake cannot be made of, such as an empty list or an identification of two lines.
+      socket.once('close', () => this.#closed(socket))
+      socket.destroy()
+      this.#fail(extend(error as Error, { level: 'handshake' }))
+      return
+    }
     const forwards = new Forwards(this, link, settings.agent)
     const programs = new Programs(link, forwards, settings.agentForward)
     this.#live = { link, forwards, programs, settings }

@@ -3,8 +3,10 @@
 import { type AddressInfo, type ListenOptions, Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Signer } from '@hawser/keys'
+import { Transport } from '@hawser/transport'
 import { resolveAlgorithms } from './algorithms.ts'
 import { Connection, type ConnectionSettings } from './connection.ts'
+import { lines } from './connection-info.ts'
 import { type EmitterOf, emitterOf } from './emitter.ts'
 import type { ServerEvents } from './event-types.ts'
 import { keySigner, parsePrivate } from './keys.ts'
@@ -50,6 +52,7 @@ export class Server extends Emitter {
       keepaliveInterval: milliseconds(config.keepaliveInterval, Server.KEEPALIVE_CLIENT_INTERVAL),
       keepaliveCountMax: milliseconds(config.keepaliveCountMax, Server.KEEPALIVE_CLIENT_COUNT_MAX),
     }
+    checkHandshake(this.#settings)
     if (typeof listener === 'function') this.on('connection', listener)
     this._srv = new NetServer({ noDelay: true }, (socket) => this.#accept(socket))
     this._srv.on('error', (error) => this.emit('error', error))
@@ -118,6 +121,17 @@ export class Server extends Emitter {
       if (!this.emit('connection', connection, info)) connection.end()
     })
   }
+}
+
+/** Throws now for what would fail with every client: an identification that cannot be sent, keys that fit no algorithm. */
+function checkHandshake({ hostKeys, algorithms, ident, greeting }: ConnectionSettings): void {
+  new Transport({
+    role: 'server',
+    hostKeys,
+    algorithms,
+    ...(ident === undefined ? {} : { ident }),
+    ...(greeting === undefined ? {} : { greeting: lines(greeting) }),
+  })
 }
 
 function hostKeys(list: ServerConfig['hostKeys']): readonly Signer[] {
