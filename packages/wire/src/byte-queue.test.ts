@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByteQueue } from './byte-queue.ts'
+import { concat } from './bytes.ts'
 
 /** The queue that anybody would write first: one array, copied each time. */
 class NaiveQueue {
@@ -13,6 +14,11 @@ class NaiveQueue {
   }
   take(count: number, _scratch?: Uint8Array): Uint8Array | undefined {
     return count > this.bytes.length ? undefined : Uint8Array.from(this.bytes.splice(0, count))
+  }
+  takePieces(count: number, pieces: Uint8Array[]): boolean {
+    if (count > this.bytes.length) return false
+    pieces.push(Uint8Array.from(this.bytes.splice(0, count)))
+    return true
   }
   skip(count: number): void {
     this.bytes.splice(0, count)
@@ -35,6 +41,7 @@ describe('ByteQueue', () => {
       },
       { weight: 3, arbitrary: size.map((count) => ['take', count] as const) },
       { weight: 2, arbitrary: size.map((count) => ['takeInto', count] as const) },
+      { weight: 2, arbitrary: size.map((count) => ['takePieces', count] as const) },
       size.map((count) => ['peek', count] as const),
       size.map((count) => ['skip', count] as const),
       fc.integer({ min: 0, max: 10 }).map((byte) => ['indexOf', byte] as const),
@@ -57,6 +64,10 @@ describe('ByteQueue', () => {
                 return one.take(step[1])
               case 'takeInto':
                 return one.take(step[1], scratch)
+              case 'takePieces': {
+                const pieces: Uint8Array[] = []
+                return [one.takePieces(step[1], pieces), concat(...pieces)]
+              }
               case 'peek':
                 return one.peek(step[1])
               case 'skip':

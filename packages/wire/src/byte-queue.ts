@@ -46,6 +46,23 @@ export class ByteQueue {
     return bytes
   }
 
+  /**
+   * The next `count` bytes, removed and left in the pieces that they came in, which are appended to `pieces`.
+   * False, and nothing removed, when fewer are held.
+   */
+  takePieces(count: number, pieces: Uint8Array[]): boolean {
+    if (count > this.#length) return false
+    let left = count
+    for (let i = this.#first; left > 0; i++) {
+      const chunk = this.#chunks[i] as Uint8Array
+      const piece = chunk.length > left ? chunk.subarray(0, left) : chunk
+      pieces.push(piece)
+      left -= piece.length
+    }
+    this.skip(count)
+    return true
+  }
+
   /** Removes the next `count` bytes, at most all. */
   skip(count: number): void {
     let left = Math.min(count, this.#length)
