@@ -2,9 +2,8 @@
 
 import { type AgentSource, type AgentStore, type ByteChannel, serveAgent } from '@hawser/agent'
 import { ChannelOpenReason } from '@hawser/connection'
-import { asError, type IncomingChannel } from '@hawser/session'
+import { asError, channelPipe, type IncomingChannel } from '@hawser/session'
 import type { Trace } from '@hawser/wire'
-import { channelPipe } from './channel-pipe.ts'
 
 /** An agent that runs somewhere, such as `agentAt()` of @hawser/agent/node gives, or one of one's own, such as a `Keyring`. */
 export type ForwardedAgent = AgentSource | AgentStore

@@ -2,11 +2,17 @@
 
 import { ChannelRequestError, channelRequests, channelTypes, globalRequests } from '@hawser/connection'
 import type { PublicKey } from '@hawser/keys'
-import type { BytePipe, Channel, OpenChannelOptions, PipeAddresses, Session } from '@hawser/session'
+import {
+  type BytePipe,
+  type Channel,
+  channelPipe,
+  type OpenChannelOptions,
+  type PipeAddresses,
+  type Session,
+} from '@hawser/session'
 import type { Negotiated } from '@hawser/transport'
 import { UsageError } from '@hawser/wire'
 import { type ForwardedAgent, forwardAgent } from './agent-forwarding.ts'
-import { channelPipe } from './channel-pipe.ts'
 import { type Address, openTcpChannel, openUnixChannel, type SocketPath } from './forwarding.ts'
 import { type IncomingHandlers, takeChannel, takeRequests } from './incoming.ts'
 import { type ListenOptions, type RemoteListener, RemoteListeners } from './listening.ts'

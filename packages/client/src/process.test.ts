@@ -1,10 +1,16 @@
 import { channelRequests, decodeTerminalModes } from '@hawser/connection'
 import { generateKey } from '@hawser/keys'
-import { beginClient, beginServer, type Channel, type IncomingRequest, type Session } from '@hawser/session'
+import {
+  beginClient,
+  beginServer,
+  type Channel,
+  channelPipe,
+  type IncomingRequest,
+  type Session,
+} from '@hawser/session'
 import { type MemoryPipes, memoryPipes } from '@hawser/testing'
 import { utf8Encode } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
-import { channelPipe } from './channel-pipe.ts'
 import { Client } from './client.ts'
 import { Process, type ProcessExit, startProcess, watchProcess } from './process.ts'
 

@@ -1,5 +1,6 @@
 export type { AuthenticationEvent } from './authentication.ts'
 export { Channel, type DataSink, type StreamNumber } from './channel.ts'
+export { channelPipe } from './channel-pipe.ts'
 export type { Timing } from './drive.ts'
 export { Engine, type EngineEvent, type EngineOptions } from './engine.ts'
 export { ConnectionError, type ConnectionErrorCode, type Phase } from './errors.ts'

@@ -1,11 +1,15 @@
-/** A channel as a byte pipe, so that one connection can run inside another. */
+/** A channel as a byte pipe, for what runs inside of it: another connection, an agent, SFTP. */
 
-import type { BytePipe, Channel, PipeAddresses } from '@hawser/session'
+import type { Channel } from './channel.ts'
+import type { BytePipe, PipeAddresses } from './pipe.ts'
 
 /** Bytes that may wait in the channel before the connection inside is asked to wait. */
 const highWaterMark = 256 * 1024
 
-/** `channel`'s standard data as a pipe for `beginClient` or `beginServer`. */
+/**
+ * `channel`'s standard data as a pipe. Extended data is passed over. `onClose` comes with the peer's EOF; what is written afterwards
+ * still goes to the peer, and `onDrain` still comes: what cannot be sent any more takes no room.
+ */
 export function channelPipe(channel: Channel, addresses: PipeAddresses = {}): BytePipe & PipeAddresses {
   let waiting = 0
   let congested = false
@@ -42,9 +46,9 @@ export function channelPipe(channel: Channel, addresses: PipeAddresses = {}): By
     onClose: () => undefined,
     write(bytes) {
       waiting += bytes.length
-      channel.write(bytes, 0, (error) => {
+      channel.write(bytes, 0, () => {
         waiting -= bytes.length
-        if (error !== undefined || !congested || waiting > highWaterMark) return
+        if (!congested || waiting > highWaterMark) return
         congested = false
         pipe.onDrain()
       })
