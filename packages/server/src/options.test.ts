@@ -12,6 +12,14 @@ test.each([
   ['no auth', { auth: undefined }, /the option auth is missing/],
   ['auth without a handler', { auth: {} }, /nobody could log in/],
   ['a limit that is no number of things', { limits: { maxSessions: -1 } }, /the limit maxSessions is -1/],
+  ['an identification of two lines', { ident: 'a\nb' }, /identification .* cannot be sent/],
+  [
+    'a greeting that looks like an identification',
+    { greeting: ['SSH-1'] },
+    /greeting line .* cannot be sent/,
+  ],
+  ['an empty list', { algorithms: { cipher: [] } }, /algorithms\.cipher is empty/],
+  ['keys that fit no algorithm', { algorithms: { serverHostKey: ['rsa-sha2-256'] } }, /no host key fits/],
   ['a limit within a limit', { limits: { startups: { full: 0.5 } } }, /the limit full is 0\.5/],
 ])('%s: a UsageError that says so', (_, change, message) => {
   const check = (): unknown => checkServerOptions({ ...good, ...(change as Partial<ServerOptions>) })

@@ -3,7 +3,7 @@
 import type { AlgorithmNames, CryptoProvider } from '@hawser/crypto'
 import type { Signer } from '@hawser/keys'
 import type { IncomingChannel, IncomingRequest, SessionHooks } from '@hawser/session'
-import type { RekeyLimits } from '@hawser/transport'
+import { type RekeyLimits, Transport } from '@hawser/transport'
 import { type Trace, UsageError } from '@hawser/wire'
 import { type AuthHandlers, methodsOf } from './auth.ts'
 import type { StreamlocalRequest, TcpipRequest } from './forwarding.ts'
@@ -86,5 +86,20 @@ export function checkServerOptions(options: ServerOptions): CheckedServerOptions
   for (const [name, value] of [...Object.entries(limits), ...Object.entries(limits.startups)])
     if (typeof value === 'number' && !(Number.isInteger(value) && value >= 0))
       throw new UsageError(`serve: the limit ${name} is ${value}; it must be a whole number from 0 up`)
+  checkHandshake(options)
   return { ...options, limits }
+}
+
+/** Throws for what would fail with every client: an identification that cannot be sent, keys that fit no algorithm. */
+function checkHandshake(o: ServerOptions): void {
+  new Transport({
+    role: 'server',
+    hostKeys: o.hostKeys,
+    ...(o.crypto === undefined ? {} : { crypto: o.crypto }),
+    ...(o.algorithms === undefined ? {} : { algorithms: o.algorithms }),
+    ...(o.rekeyLimits === undefined ? {} : { rekey: o.rekeyLimits }),
+    ...(o.maxPacket === undefined ? {} : { maxPacket: o.maxPacket }),
+    ...(o.greeting === undefined ? {} : { greeting: o.greeting }),
+    ...(o.ident === undefined ? {} : { ident: o.ident }),
+  })
 }
