@@ -1,19 +1,16 @@
 /** One SFTP connection as its users see it: requests with callbacks, and every one of them called exactly once. */
 
-import { concat, ProtocolError, Reader, type Trace, UsageError, utf8Decode } from '@hawser/wire'
+import { concat, ProtocolError, type Trace, UsageError, utf8Decode } from '@hawser/wire'
 import type { ByteChannel } from '../byte-channel.ts'
-import { SftpError } from '../errors.ts'
-import { sftpLimits } from '../limits.ts'
+import type { SftpError } from '../errors.ts'
 import { SftpStatus } from '../protocol/constants.ts'
-import {
-  type ExtensionFields,
-  type ExtensionName,
-  extensions,
-  limitsReply,
-  type ServerLimits,
-} from '../protocol/extensions.ts'
+import { type ExtensionFields, type ExtensionName, extensions } from '../protocol/extensions.ts'
 import type { ReplyFields, ReplyName, replyTo, SftpReply, SftpRequest } from '../protocol/messages.ts'
-import { SftpClientMachine } from './machine.ts'
+import { type RequestOptions, SftpClientMachine } from './machine.ts'
+import { badPath, lost, lostRequest, type Paths, pathsOf, pathsOfFields, refusal } from './request-facts.ts'
+import { type KnownLimits, knownLimits } from './server-limits.ts'
+
+export type { KnownLimits } from './server-limits.ts'
 
 export interface LinkOptions {
   readonly trace?: Trace
@@ -29,16 +26,8 @@ type PlainRequest = Exclude<SftpRequest, { readonly type: 'extended' }>
 /** What answers a request of that name, when it is not refused. */
 export type ReplyOf<T extends PlainRequest['type']> = Reply<(typeof replyTo)[T]>
 
-/** What the server said of its limits, in bytes; undefined where it did not. */
-export interface KnownLimits {
-  readonly packet?: number
-  readonly read?: number
-  readonly write?: number
-  readonly handles?: number
-}
-
 interface Waiting {
-  readonly request: SftpRequest
+  readonly paths: Paths
   readonly op: string
   readonly done: Done
 }
@@ -67,12 +56,15 @@ export class SftpLink {
   /** Settles when the channel is over; never rejects. */
   readonly closed: Promise<void>
 
-  /** Takes over `channel`, exchanges versions and calls `done` once: with the link, or with why there is none. */
+  /**
+   * Takes over `channel`, exchanges versions and calls `done` once: with the link, or with why there is none. The function given back
+   * closes the channel; `done` gets its error when it still waits.
+   */
   static open(
     channel: ByteChannel,
     o: LinkOptions,
     done: (error: Error | undefined, link?: SftpLink) => void,
-  ): void {
+  ): (error: Error) => void {
     const link = new SftpLink(channel, o)
     link.#onVersion = (error) => (error === undefined ? done(undefined, link) : done(error))
     channel.onData = (bytes) => link.#receive(bytes)
@@ -81,6 +73,7 @@ export class SftpLink {
     link.#machine.start()
     link.#flush()
     channel.resume()
+    return (error) => link.destroy(error)
   }
 
   private constructor(channel: ByteChannel, o: LinkOptions) {
@@ -133,7 +126,11 @@ export class SftpLink {
    * Sends a request; false asks to wait until {@link SftpLink.whenDrained} before the next. `done` is called later, never within this
    * call. Bytes given are not copied and must stay unchanged until then. A status other than OK comes as an error, also the end of a file.
    */
-  request<R extends PlainRequest>(request: R, done: Done<ReplyOf<R['type']>>, into?: Uint8Array): boolean {
+  request<R extends PlainRequest>(
+    request: R,
+    done: Done<ReplyOf<R['type']>>,
+    into?: Uint8Array | Uint8Array[],
+  ): boolean {
     return this.#request(request, request.type, done as Done, into === undefined ? {} : { into })
   }
 
@@ -149,15 +146,15 @@ export class SftpLink {
       request: row.name,
       data: row.request.encode(fields as never),
     } as const
-    return this.#request(request, name, done as Done, { expects: row.reply })
+    return this.#request(request, name, done as Done, { expects: row.reply, paths: pathsOfFields(fields) })
   }
 
-  /** Sends an extended request that is not in the table. */
-  extendedRaw<N extends ReplyName>(
+  /** Sends an extended request that is not in the table. `any` where it is not known what answers it. */
+  extendedRaw<N extends ReplyName | 'any'>(
     name: string,
     data: Uint8Array,
     expects: N,
-    done: Done<Reply<N>>,
+    done: Done<N extends ReplyName ? Reply<N> : SftpReply>,
   ): boolean {
     return this.#request({ type: 'extended', request: name, data }, name, done as Done, { expects })
   }
@@ -181,15 +178,16 @@ export class SftpLink {
     request: SftpRequest,
     op: string,
     done: Done,
-    o: { readonly expects?: ReplyName; readonly into?: Uint8Array },
+    o: RequestOptions & { readonly paths?: Paths },
   ): boolean {
-    const refused = this.#refusal(request, op)
+    const { paths = pathsOf(request) } = o
+    const refused = this.#refusal(paths, op)
     if (refused !== undefined) {
       queueMicrotask(() => done(refused, undefined))
       return !this.#congested
     }
     const id = this.#machine.request(request, o)
-    this.#waiting.set(id, { request, op, done })
+    this.#waiting.set(id, { paths, op, done })
     if (!this.#flushing) {
       this.#flushing = true
       queueMicrotask(() => this.#flush())
@@ -197,15 +195,10 @@ export class SftpLink {
     return !this.#congested
   }
 
-  #refusal(request: SftpRequest, op: string): Error | undefined {
-    if (this.#over !== undefined) return this.#lostError(request, op, this.#over)
+  #refusal(paths: Paths, op: string): Error | undefined {
+    if (this.#over !== undefined) return lostRequest(paths, op, this.#over)
     if (this.#ended) return new UsageError(`${op}: this SFTP client was ended before`)
-    for (const path of pathsOf(request)) {
-      if (path.length > sftpLimits.path)
-        return new UsageError(`${op}: a path of ${path.length} bytes; the most is ${sftpLimits.path}`)
-      if (path.includes(0)) return new UsageError(`${op}: a path must not contain a NUL byte`)
-    }
-    return undefined
+    return badPath(paths, op)
   }
 
   #flush(): void {
@@ -233,18 +226,25 @@ export class SftpLink {
 
   #onDrain(): void {
     this.#congested = false
-    for (const done of this.#drained.splice(0)) done()
+    for (const done of this.#drained.splice(0)) call(done)
   }
 
   #receive(bytes: Uint8Array): void {
     if (this.#over !== undefined) return
     this.#machine.receive(bytes)
-    try {
+    this.#checked(() => {
       for (let event = this.#machine.poll(); event !== undefined; event = this.#machine.poll()) {
         if (event.type === 'version') this.#start(event.extensions)
         else this.#answer(event.id, event.reply)
         if (this.#over !== undefined) return
       }
+    })
+  }
+
+  /** Runs `work` on what the server sent; where that breaks the protocol, the channel is closed. */
+  #checked(work: () => void): void {
+    try {
+      work()
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       this.#end(error)
@@ -257,19 +257,19 @@ export class SftpLink {
     if (this.has('limits'))
       this.extended('limits', {}, (error, reply) => {
         // A server that announces its limits and does not tell them has none that we could keep.
-        if (error === undefined) this.#limits = knownLimits(reply)
+        if (error === undefined) this.#checked(() => (this.#limits = knownLimits(reply.data)))
       })
     const ready = this.#onVersion
     this.#onVersion = undefined
-    ready?.(undefined)
+    if (ready !== undefined) call(ready, undefined)
   }
 
   #answer(id: number, reply: SftpReply): void {
     const waiting = this.#waiting.get(id) as Waiting
     this.#waiting.delete(id)
     if (reply.type === 'status' && reply.code !== SftpStatus.ok)
-      waiting.done(refused(waiting, reply), undefined)
-    else waiting.done(undefined, reply)
+      call(waiting.done, refusal(waiting.paths, waiting.op, reply), undefined)
+    else call(waiting.done, undefined, reply)
   }
 
   #end(why: Error): void {
@@ -279,85 +279,24 @@ export class SftpLink {
     this.#waiting.clear()
     const onVersion = this.#onVersion
     this.#onVersion = undefined
-    onVersion?.(why)
-    for (const { request, op, done } of waiting) done(this.#lostError(request, op, why), undefined)
+    if (onVersion !== undefined) call(onVersion, why)
+    for (const { paths, op, done } of waiting) call(done, lostRequest(paths, op, why), undefined)
     this.#congested = false
-    for (const done of this.#drained.splice(0)) done()
+    for (const done of this.#drained.splice(0)) call(done)
     this.#resolveClosed()
   }
+}
 
-  #lostError(request: SftpRequest, op: string, why: Error): SftpError {
-    return new SftpError(
-      { ...about(request), status: SftpStatus.connectionLost, op, cause: why },
-      `${op}: no answer came: ${why.message}`,
-    )
+/**
+ * Calls a user's function. What it throws is an uncaught exception of its own, as it would be in a promise's callback nobody waits for:
+ * the other replies of the same bytes still reach their callers.
+ */
+function call<A extends unknown[]>(callback: (...args: A) => void, ...args: A): void {
+  try {
+    callback(...args)
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
   }
-}
-
-function lost(cause: Error | undefined): SftpError {
-  return new SftpError(
-    { status: SftpStatus.connectionLost, cause },
-    cause === undefined ? 'the SFTP channel was closed' : `the SFTP channel was lost: ${cause.message}`,
-  )
-}
-
-function refused(waiting: Waiting, reply: ReplyFields<'status'>): SftpError {
-  return new SftpError({
-    ...about(waiting.request),
-    status: reply.code,
-    op: waiting.op,
-    serverMessage: reply.message,
-  })
-}
-
-/** The paths of a request as facts of its error. */
-function about(request: SftpRequest): { readonly path?: Uint8Array; readonly dest?: Uint8Array } {
-  const [path, dest] = pathsOf(request)
-  return { ...(path === undefined ? undefined : { path }), ...(dest === undefined ? undefined : { dest }) }
-}
-
-function pathsOf(request: SftpRequest): readonly Uint8Array[] {
-  switch (request.type) {
-    case 'open':
-    case 'remove':
-      return [request.filename]
-    case 'rename':
-      return [request.oldpath, request.newpath]
-    case 'symlink':
-      return [request.targetpath, request.linkpath]
-    case 'lstat':
-    case 'stat':
-    case 'setstat':
-    case 'opendir':
-    case 'mkdir':
-    case 'rmdir':
-    case 'realpath':
-    case 'readlink':
-      return [request.path]
-    case 'close':
-    case 'read':
-    case 'write':
-    case 'fstat':
-    case 'fsetstat':
-    case 'readdir':
-    case 'extended':
-      return []
-  }
-}
-
-function knownLimits(reply: Reply<'extendedReply'>): KnownLimits {
-  const limits: ServerLimits = limitsReply.read(new Reader(reply.data, 'limits reply'))
-  return {
-    ...known('packet', limits.maxPacketLength),
-    ...known('read', limits.maxReadLength),
-    ...known('write', limits.maxWriteLength),
-    ...known('handles', limits.maxOpenHandles),
-  }
-}
-
-/** 0 stands for "not said". */
-function known<K extends string>(name: K, value: bigint): { readonly [P in K]?: number } {
-  return value === 0n || value > 0xffffffffn
-    ? {}
-    : ({ [name]: Number(value) } as { readonly [P in K]: number })
 }

@@ -37,14 +37,25 @@ export interface SftpClientMachineOptions {
   readonly maxPacket?: number
 }
 
+/** What a request's reply is to be. */
+export interface RequestOptions {
+  /** The reply of an extended request; `any` leaves that open. */
+  readonly expects?: ReplyName | 'any'
+  /**
+   * Where a read's data is put when it would have to be gathered anyway; the reply tells by `data` where it is. An array gets the data
+   * in the pieces that it came in, without a copy, and the reply's `data` is empty.
+   */
+  readonly into?: Uint8Array | Uint8Array[]
+}
+
 interface Pending {
   readonly type: SftpRequest['type']
-  /** The reply besides a status; `status` when only that may come. */
-  readonly expects: ReplyName
+  /** The reply besides a status; `status` when only that may come; `any` for an extension that only its caller knows. */
+  readonly expects: ReplyName | 'any'
   /** Bytes that a read asked for. */
   readonly length: number
-  /** Where a read's data may be gathered. */
-  readonly into: Uint8Array | undefined
+  /** Where a read's data may be gathered, or is to be left in pieces. */
+  readonly into: Uint8Array | Uint8Array[] | undefined
 }
 
 /**
@@ -80,14 +91,10 @@ export class SftpClientMachine {
   }
 
   /**
-   * Sends a request and gives its id. `expects` names the reply of an extended request. A read's data is put into `into` where it would
-   * have to be gathered anyway; the reply tells by `data` where it is. `data` of a write must stay unchanged until it has been sent.
+   * Sends a request and gives its id. `data` of a write must stay unchanged until it has been sent.
    * Throws UsageError before the version came and after the server broke the protocol.
    */
-  request(
-    request: SftpRequest,
-    o: { readonly expects?: ReplyName; readonly into?: Uint8Array } = {},
-  ): number {
+  request(request: SftpRequest, o: RequestOptions = {}): number {
     if (this.#dead !== undefined)
       throw new UsageError('this SFTP server broke the protocol before', { cause: this.#dead })
     if (this.#state !== 'ready') throw new UsageError(`${request.type} before the SFTP version was agreed on`)
@@ -190,13 +197,17 @@ export class SftpClientMachine {
     if (size !== length - dataHead)
       throw new ProtocolError(`a data reply of ${length} bytes that says it has ${size} bytes of data`)
     const pending = this.#settle(id)
-    if (pending.expects !== 'data') throw wrongReply(pending, 'data')
-    if (size > pending.length)
+    if (pending.expects !== 'data' && pending.expects !== 'any') throw wrongReply(pending, 'data')
+    if (size > pending.length && pending.expects === 'data')
       throw new ProtocolError(`${size} bytes of data in reply to a read of ${pending.length}`, {
         code: 'SSH_SFTP_DATA_TOO_LONG',
       })
     // "No bytes" again and again would be asked for ever: it is the end, as for OpenSSH's client.
     if (size === 0 && pending.length > 0) return { type: 'reply', id, reply: endOfFile }
+    if (Array.isArray(pending.into)) {
+      this.#input.takePieces(size, pending.into)
+      return { type: 'reply', id, reply: { type: 'data', data: noBytes } }
+    }
     const data = size === 0 ? noBytes : (this.#input.take(size, pending.into) as Uint8Array)
     return { type: 'reply', id, reply: { type: 'data', data } }
   }
@@ -252,6 +263,7 @@ const dataHead = 9
 const endOfFile: SftpReply = { type: 'status', code: SftpStatus.eof, message: 'no data', language: '' }
 
 function checkReply(pending: Pending, reply: SftpReply): void {
+  if (pending.expects === 'any') return
   if (reply.type === 'status') {
     if (reply.code === 0 && pending.expects !== 'status') throw wrongReply(pending, 'status OK')
     return
