@@ -3,7 +3,6 @@
  * Needs built packages. `node --import tsx scripts/check-packages.ts`
  */
 
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -11,31 +10,16 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { type Manifest, type Package, type Problem, packagesOf, root } from './sources.ts'
-
-interface Packed {
-  readonly unit: Package
-  readonly tarball: string
-  /** Hash of the tarball, which depends on the contents only. */
-  readonly integrity: string
-  readonly files: readonly string[]
-}
-
-/** One package in the output of `npm pack --json`: a list up to npm 10, an object by name since npm 11. */
-interface PackReport {
-  readonly name: string
-  readonly filename: string
-  readonly integrity: string
-  readonly files: readonly { readonly path: string }[]
-}
+import { type Packed, pack, published, run, unpack } from './pack.ts'
+import { type Manifest, type Package, type Problem, root } from './sources.ts'
 
 /** Everything that is wrong with the published packages of this repository, after a build. */
 export async function checkPackages(): Promise<Problem[]> {
-  const published = packagesOf(root).filter(({ manifest }) => manifest.private !== true)
-  const problems = published.flatMap(manifestProblems)
+  const units = published()
+  const problems = units.flatMap(manifestProblems)
   const folder = mkdtempSync(join(tmpdir(), 'hawser-packages-'))
   try {
-    const packed = await pack(published, folder)
+    const packed = await pack(units, folder)
     const built = packed.filter(({ files }) => files.includes('dist/index.js'))
     for (const { unit } of packed.filter((one) => !built.includes(one)))
       problems.push({ where: `packages/${unit.name}`, what: 'is not built, so nothing else was checked' })
@@ -134,13 +118,7 @@ async function attwProblems({ unit, tarball }: Packed): Promise<Problem[]> {
 
 /** Unpacks all packages beside each other and loads every entry by `import` and by `require`, without the source condition. */
 async function loadProblems(packed: readonly Packed[], folder: string): Promise<Problem[]> {
-  const modules = join(folder, 'node_modules')
-  for (const { unit, tarball } of packed) {
-    const target = join(modules, '@hawser', unit.name)
-    mkdirSync(target, { recursive: true })
-    const { code, output } = await run('tar', ['-xzf', tarball, '--strip-components=1', '-C', target], folder)
-    if (code !== 0) return [{ where: `packages/${unit.name}`, what: `cannot unpack: ${output}` }]
-  }
+  await unpack(packed, folder)
   const entries = packed.flatMap(({ unit }) =>
     Object.keys((unit.manifest.exports ?? {}) as object)
       .filter((key) => key !== './package.json')
@@ -156,14 +134,6 @@ async function loadProblems(packed: readonly Packed[], folder: string): Promise<
         if (names(esm) !== names(cjs)) console.log(entry + ': import gives other names than require')
       } catch (error) { console.log(entry + ': ' + error.message.split('\\n')[0]) }
     }`
-  // npm packages come from the repository's own node_modules.
-  const foreign = packed
-    .flatMap(({ unit }) => Object.keys(unit.manifest.dependencies ?? {}))
-    .filter((name) => !name.startsWith('@hawser/'))
-  for (const name of new Set(foreign)) {
-    mkdirSync(join(modules, name), { recursive: true })
-    await run('cp', ['-R', `${join(root, 'node_modules', name)}/.`, join(modules, name)], folder)
-  }
   const { code, output } = await run(process.execPath, ['--input-type=module', '-e', program], folder)
   const problems = output
     .split('\n')
@@ -171,29 +141,6 @@ async function loadProblems(packed: readonly Packed[], folder: string): Promise<
     .map((line) => ({ where: 'loading', what: line }))
   if (code !== 0) problems.push({ where: 'loading', what: output })
   return problems
-}
-
-async function pack(units: readonly Package[], folder: string): Promise<Packed[]> {
-  const npm = process.env['npm_execpath']
-  const [file, ...first] = npm?.endsWith('.js') ? [process.execPath, npm] : ['npm']
-  const args = [
-    ...['pack', '--json', '--ignore-scripts', '--pack-destination', folder],
-    ...units.flatMap(({ name }) => ['-w', `packages/${name}`]),
-  ]
-  const { code, output, stdout } = await run(file as string, [...first, ...args], root)
-  if (code !== 0) throw new Error(`npm pack failed: ${output}`)
-  const listed = JSON.parse(stdout) as Readonly<Record<string, PackReport>>
-  const byName = new Map(Object.values(listed).map((one) => [one.name, one]))
-  return units.map((unit) => {
-    const one = byName.get(unit.manifest.name as string)
-    if (one === undefined) throw new Error(`npm pack left out ${unit.name}`)
-    return {
-      unit,
-      tarball: join(folder, one.filename),
-      integrity: one.integrity,
-      files: one.files.map(({ path }) => path),
-    }
-  })
 }
 
 /** Every path at the leaves of an exports or imports map. */
@@ -210,27 +157,6 @@ async function inParallel<T, R>(list: readonly T[], work: (one: T) => Promise<R>
   }
   await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, worker))
   return results
-}
-
-function run(
-  file: string,
-  args: readonly string[],
-  cwd: string,
-): Promise<{ code: number | null; stdout: string; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
-    let stdout = ''
-    let output = ''
-    child.stdout.on('data', (chunk: Buffer) => {
-      stdout += chunk.toString()
-      output += chunk.toString()
-    })
-    child.stderr.on('data', (chunk: Buffer) => {
-      output += chunk.toString()
-    })
-    child.once('error', reject)
-    child.once('close', (code) => resolve({ code, stdout, output }))
-  })
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
