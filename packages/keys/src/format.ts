@@ -61,7 +61,7 @@ export interface Pkcs8FormatOptions extends EncryptionOptions {
   readonly format: 'pkcs8'
   /** As for `pem`. */
   readonly cipher?: string
-  /** Default: `pbkdf2`, by HMAC with SHA-256. `scrypt` takes 32 MiB (n 32768, r 8, p 1). */
+  /** Default: `pbkdf2`, by HMAC with SHA-256. `scrypt` takes 16 MiB (n 16384, r 8, p 1), as OpenSSL reads no more. */
   readonly kdf?: 'pbkdf2' | 'scrypt'
   /** Of PBKDF2, 1 to 2,000,000. Default: 600,000, some 0.2 s in Node. */
   readonly iterations?: number
