@@ -49,6 +49,7 @@ const probes = {
   xvfb: { program: 'Xvfb', args: ['-help'], version: /\bX\b/, debian: 'xvfb' },
   xauth: { program: 'xauth', args: ['-V'], version: /^\d\S*/, debian: 'xauth' },
   xdpyinfo: { program: 'xdpyinfo', args: ['-version'], version: /\d\S*/, debian: 'x11-utils' },
+  git: { program: 'git', args: ['--version'], version: /\d\S*/, debian: 'git' },
   curl: { program: 'curl', args: ['--version'], version: /\d\S*/, debian: 'curl' },
 } as const satisfies Record<string, Probe>
 

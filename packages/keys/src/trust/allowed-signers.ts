@@ -8,7 +8,7 @@ import { parseTime, type TimeZoneOptions } from '../certificates/time.ts'
 import { KeyError } from '../errors.ts'
 import { looksLikeLine, readLine } from '../formats/openssh-line.ts'
 import type { PublicKey } from '../key.ts'
-import { fitsPatternList } from './host-patterns.ts'
+import { fitsPatternList, matchesPattern } from './host-patterns.ts'
 import type { TrustFileProblem } from './known-hosts.ts'
 import { readLineOptions } from './option-list.ts'
 
@@ -110,9 +110,13 @@ function check(entries: readonly AllowedSigner[], question: SignerQuestion): Sig
 }
 
 function limitProblem(entry: AllowedSigner, namespace: string, seconds: bigint): string | undefined {
-  const { namespaces, validAfter, validBefore } = entry
+  const { namespaces } = entry
   if (namespaces !== undefined && !fitsPatternList(namespace, namespaces))
     return `the key may sign for ${namespaces}, not for ${JSON.stringify(namespace)}`
+  return timeProblem(entry, seconds)
+}
+
+function timeProblem({ validAfter, validBefore }: AllowedSigner, seconds: bigint): string | undefined {
   if (validAfter !== undefined && seconds < validAfter) return 'the key is not valid yet'
   if (validBefore !== undefined && seconds > validBefore) return 'the key is not valid any more'
   return undefined
@@ -124,16 +128,27 @@ function findPrincipals(
   o: Pick<SignerQuestion, 'now' | 'crypto'>,
 ): readonly string[] {
   const certificate = isCertificate(key) ? parseCertificate(key) : undefined
+  const seconds = secondsOf(o.now)
   for (const entry of entries) {
+    // For which namespaces the line is good does not matter here, as in ssh-keygen.
+    if (timeProblem(entry, seconds) !== undefined) continue
     if (!entry.certAuthority) {
       if (equal(entry.key.blob, key.blob)) return entry.principals.split(',').filter((name) => name !== '')
     } else if (certificate !== undefined && equal(entry.key.blob, certificate.authority.blob)) {
       if (!certified(certificate, certificate.principals, o).valid) continue
-      const named = certificate.principals.filter((name) => fitsPatternList(name, entry.principals))
+      const named = namesFor(entry.principals, certificate.principals)
       if (named.length > 0) return named
     }
   }
   return []
+}
+
+/** Pattern by pattern, as ssh-keygen lists them, names twice that fit two; but none that the line excludes by `!`. */
+function namesFor(list: string, names: readonly string[]): string[] {
+  return list
+    .split(',')
+    .flatMap((pattern) => names.filter((name) => matchesPattern(name, pattern)))
+    .filter((name) => fitsPatternList(name, list))
 }
 
 function certified(
