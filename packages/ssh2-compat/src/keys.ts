@@ -112,13 +112,13 @@ export class ParsedKey {
     )
   }
 
-  /** For this package: what signs in the protocol, by algorithms that are not broken. */
-  static signer(key: ParsedKey): Signer | undefined {
+  /** For this package: what signs in the protocol, by algorithms that are not broken unless `insecure`. */
+  static signer(key: ParsedKey, insecure: boolean): Signer | undefined {
     const own = key.#private
     if (own === undefined) return undefined
     return {
       publicKey: own.publicKey,
-      algorithms: own.algorithms.filter((name) => name !== 'ssh-rsa'),
+      algorithms: own.algorithms.filter((name) => insecure || name !== 'ssh-rsa'),
       // A program may have put a function of its own in the place of `sign`.
       sign: (algorithm, data) =>
         Object.hasOwn(key, 'sign') ? signedBy(key, algorithm, data) : own.sign(algorithm, data),
@@ -189,8 +189,8 @@ export function parsePrivate(
 }
 
 /** What signs with `key` in the protocol. */
-export function keySigner(key: ParsedKey): Signer {
-  const signer = ParsedKey.signer(key)
+export function keySigner(key: ParsedKey, o: { readonly insecure?: boolean } = {}): Signer {
+  const signer = ParsedKey.signer(key, o.insecure === true)
   if (signer === undefined) throw new Error('a private key is needed to sign')
   return signer
 }

@@ -140,6 +140,7 @@ function hostKeys(list: ServerConfig['hostKeys']): readonly Signer[] {
   return list.map((entry) => {
     const { key, passphrase } =
       typeof entry === 'object' && 'key' in entry ? entry : { key: entry, passphrase: undefined }
-    return keySigner(parsePrivate(key, passphrase, 'privateKey'))
+    // A host key signs by ssh-rsa where the server's algorithms name it, which they do not unless told to.
+    return keySigner(parsePrivate(key, passphrase, 'privateKey'), { insecure: true })
   })
 }

@@ -32,7 +32,7 @@ export interface TransportOptions {
   readonly hostKeys?: readonly HostKey[]
   /** Server: the signature algorithms for user keys that EXT_INFO announces; default: all host key algorithms of the defaults. */
   readonly serverSigAlgs?: readonly string[]
-  /** Checks the host key's signature; default: `createVerifier(crypto)`. */
+  /** Checks the host key's signature; default: `createVerifier(crypto)`, which takes `ssh-rsa` only when the algorithms name it. */
   readonly verify?: VerifySignature
   /** When new keys are due. */
   readonly rekey?: Partial<RekeyLimits>
@@ -84,7 +84,8 @@ export function resolveOptions(options: TransportOptions): TransportConfig {
     known,
     hostKeys,
     serverSigAlgs: options.serverSigAlgs ?? defaults.serverHostKey,
-    verify: options.verify ?? createVerifier(crypto),
+    verify:
+      options.verify ?? createVerifier(crypto, { insecure: algorithms.serverHostKey.includes('ssh-rsa') }),
     rekey: rekeyLimits(options.rekey),
     maxPacket,
     gex: gexLimits(options.gex),
