@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByteQueue } from './byte-queue.ts'
-import { concat } from './bytes.ts'
 
 /** The queue that anybody would write first: one array, copied each time. */
 class NaiveQueue {
@@ -14,11 +13,6 @@ class NaiveQueue {
   }
   take(count: number, _scratch?: Uint8Array): Uint8Array | undefined {
     return count > this.bytes.length ? undefined : Uint8Array.from(this.bytes.splice(0, count))
-  }
-  takePieces(count: number, pieces: Uint8Array[]): boolean {
-    if (count > this.bytes.length) return false
-    pieces.push(Uint8Array.from(this.bytes.splice(0, count)))
-    return true
   }
   skip(count: number): void {
     this.bytes.splice(0, count)
@@ -41,7 +35,6 @@ describe('ByteQueue', () => {
       },
       { weight: 3, arbitrary: size.map((count) => ['take', count] as const) },
       { weight: 2, arbitrary: size.map((count) => ['takeInto', count] as const) },
-      { weight: 2, arbitrary: size.map((count) => ['takePieces', count] as const) },
       size.map((count) => ['peek', count] as const),
       size.map((count) => ['skip', count] as const),
       fc.integer({ min: 0, max: 10 }).map((byte) => ['indexOf', byte] as const),
@@ -64,10 +57,6 @@ describe('ByteQueue', () => {
                 return one.take(step[1])
               case 'takeInto':
                 return one.take(step[1], scratch)
-              case 'takePieces': {
-                const pieces: Uint8Array[] = []
-                return [one.takePieces(step[1], pieces), concat(...pieces)]
-              }
               case 'peek':
                 return one.peek(step[1])
               case 'skip':
@@ -99,6 +88,21 @@ describe('ByteQueue', () => {
     expect(crossing).toEqual(Uint8Array.of(3, 4, 5, 6))
     expect(crossing?.buffer).not.toBe(chunk.buffer)
     expect(queue.length).toBe(0)
+  })
+
+  test('gives the next piece as it lies there, cut to what is wanted', () => {
+    const queue = new ByteQueue()
+    const chunk = Uint8Array.of(1, 2, 3)
+    queue.push(chunk)
+    queue.push(Uint8Array.of(4, 5))
+    expect(queue.takePiece(0)).toBeUndefined()
+    const first = queue.takePiece(2)
+    expect(first).toEqual(Uint8Array.of(1, 2))
+    expect(first?.buffer).toBe(chunk.buffer)
+    expect(queue.takePiece(9)).toEqual(Uint8Array.of(3))
+    expect(queue.length).toBe(2)
+    expect(queue.takePiece(9)).toEqual(Uint8Array.of(4, 5))
+    expect(queue.takePiece(9)).toBeUndefined()
   })
 
   test('nothing is removed when there is too little', () => {

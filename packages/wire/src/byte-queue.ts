@@ -46,21 +46,13 @@ export class ByteQueue {
     return bytes
   }
 
-  /**
-   * The next `count` bytes, removed and left in the pieces that they came in, which are appended to `pieces`.
-   * False, and nothing removed, when fewer are held.
-   */
-  takePieces(count: number, pieces: Uint8Array[]): boolean {
-    if (count > this.#length) return false
-    let left = count
-    for (let i = this.#first; left > 0; i++) {
-      const chunk = this.#chunks[i] as Uint8Array
-      const piece = chunk.length > left ? chunk.subarray(0, left) : chunk
-      pieces.push(piece)
-      left -= piece.length
-    }
-    this.skip(count)
-    return true
+  /** What comes next in one piece, removed: a view of up to `most` bytes, at least one. Undefined when nothing is held or wanted. */
+  takePiece(most: number): Uint8Array | undefined {
+    const head = this.#chunks[this.#first]
+    if (head === undefined || most <= 0) return undefined
+    const piece = head.length > most ? head.subarray(0, most) : head
+    this.skip(piece.length)
+    return piece
   }
 
   /** Removes the next `count` bytes, at most all. */

@@ -22,7 +22,7 @@ export type Done<R extends SftpReply = SftpReply> = (
 ) => void
 
 export type Reply<N extends ReplyName> = Extract<SftpReply, { readonly type: N }>
-type PlainRequest = Exclude<SftpRequest, { readonly type: 'extended' }>
+export type PlainRequest = Exclude<SftpRequest, { readonly type: 'extended' }>
 /** What answers a request of that name, when it is not refused. */
 export type ReplyOf<T extends PlainRequest['type']> = Reply<(typeof replyTo)[T]>
 
@@ -30,7 +30,11 @@ interface Waiting {
   readonly paths: Paths
   readonly op: string
   readonly done: Done
+  readonly onPiece: OnPiece | undefined
 }
+
+/** Takes a part of a read's data as soon as it is there; parts come in order, and `done` after the last. */
+export type OnPiece = (data: Uint8Array) => void
 
 /** Small pieces of one turn leave together, up to so many bytes in one write. */
 const joinUpTo = 32 * 1024
@@ -129,9 +133,15 @@ export class SftpLink {
   request<R extends PlainRequest>(
     request: R,
     done: Done<ReplyOf<R['type']>>,
-    into?: Uint8Array | Uint8Array[],
+    into?: Uint8Array | OnPiece,
   ): boolean {
-    return this.#request(request, request.type, done as Done, into === undefined ? {} : { into })
+    const o =
+      into === undefined
+        ? {}
+        : typeof into === 'function'
+          ? { into: 'pieces' as const, onPiece: into }
+          : { into }
+    return this.#request(request, request.type, done as Done, o)
   }
 
   /** Sends an extended request of the table. Whether the server has it is for the caller to ask first. */
@@ -178,7 +188,7 @@ export class SftpLink {
     request: SftpRequest,
     op: string,
     done: Done,
-    o: RequestOptions & { readonly paths?: Paths },
+    o: RequestOptions & { readonly paths?: Paths; readonly onPiece?: OnPiece },
   ): boolean {
     const { paths = pathsOf(request) } = o
     const refused = this.#refusal(paths, op)
@@ -187,7 +197,7 @@ export class SftpLink {
       return !this.#congested
     }
     const id = this.#machine.request(request, o)
-    this.#waiting.set(id, { paths, op, done })
+    this.#waiting.set(id, { paths, op, done, onPiece: o.onPiece })
     if (!this.#flushing) {
       this.#flushing = true
       queueMicrotask(() => this.#flush())
@@ -234,7 +244,8 @@ export class SftpLink {
     this.#machine.receive(bytes)
     this.#checked(() => {
       for (let event = this.#machine.poll(); event !== undefined; event = this.#machine.poll()) {
-        if (event.type === 'version') this.#start(event.extensions)
+        if (event.type === 'piece') call(this.#waiting.get(event.id)?.onPiece ?? ignore, event.data)
+        else if (event.type === 'version') this.#start(event.extensions)
         else this.#answer(event.id, event.reply)
         if (this.#over !== undefined) return
       }
@@ -285,6 +296,10 @@ export class SftpLink {
     for (const done of this.#drained.splice(0)) call(done)
     this.#resolveClosed()
   }
+}
+
+function ignore(): void {
+  // whoever wanted the data did not ask for it in pieces
 }
 
 /**

@@ -30,6 +30,8 @@ export type SftpClientEvent =
   /** The server's first message. */
   | { readonly type: 'version'; readonly extensions: readonly ExtensionPair[] }
   | { readonly type: 'reply'; readonly id: number; readonly reply: SftpReply }
+  /** A part of a read's data, in order; only for requests that asked for pieces. The reply follows, with empty data. */
+  | { readonly type: 'piece'; readonly id: number; readonly data: Uint8Array }
 
 export interface SftpClientMachineOptions {
   readonly trace?: Trace
@@ -42,10 +44,10 @@ export interface RequestOptions {
   /** The reply of an extended request; `any` leaves that open. */
   readonly expects?: ReplyName | 'any'
   /**
-   * Where a read's data is put when it would have to be gathered anyway; the reply tells by `data` where it is. An array gets the data
-   * in the pieces that it came in, without a copy, and the reply's `data` is empty.
+   * Where a read's data is put when it would have to be gathered anyway; the reply tells by `data` where it is. `pieces` gives the data
+   * as it comes, without a copy and without waiting for the rest.
    */
-  readonly into?: Uint8Array | Uint8Array[]
+  readonly into?: Uint8Array | 'pieces'
 }
 
 interface Pending {
@@ -54,8 +56,7 @@ interface Pending {
   readonly expects: ReplyName | 'any'
   /** Bytes that a read asked for. */
   readonly length: number
-  /** Where a read's data may be gathered, or is to be left in pieces. */
-  readonly into: Uint8Array | Uint8Array[] | undefined
+  readonly into: Uint8Array | 'pieces' | undefined
 }
 
 /**
@@ -72,6 +73,8 @@ export class SftpClientMachine {
   #nextId = 0
   #state: 'new' | 'waiting' | 'ready' = 'new'
   #dead: Error | undefined
+  /** The data that is being handed out in pieces. */
+  #partial: { readonly id: number; left: number } | undefined
 
   constructor(o: SftpClientMachineOptions = {}) {
     this.#trace = o.trace
@@ -143,11 +146,12 @@ export class SftpClientMachine {
   }
 
   #next(): SftpClientEvent | undefined {
+    if (this.#partial !== undefined) return this.#piece(this.#partial)
     const head = this.#input.peek(4)
     if (head === undefined) return undefined
     const length = new Reader(head).uint32()
     if (length === 0 || length > this.#maxPacket) throw this.#badLength(length)
-    if (this.#input.length < 4 + length) return undefined
+    if (this.#input.length < 4 + length && !this.#inPieces(length)) return undefined
     this.#input.skip(4)
     const number = (this.#input.peek(1) as Uint8Array)[0] as number
     if (number === dataMessage.number && length >= dataHead && this.#state === 'ready')
@@ -188,7 +192,7 @@ export class SftpClientMachine {
   }
 
   /** A DATA reply, the one that carries the bulk: its data is copied only where it crosses chunks, and then into the reader's memory. */
-  #data(length: number): SftpClientEvent {
+  #data(length: number): SftpClientEvent | undefined {
     this.#note('in', 'data', dataMessage.number, length)
     const head = new Reader(this.#input.take(dataHead) as Uint8Array, 'data')
     head.byte()
@@ -196,29 +200,58 @@ export class SftpClientMachine {
     const size = head.uint32()
     if (size !== length - dataHead)
       throw new ProtocolError(`a data reply of ${length} bytes that says it has ${size} bytes of data`)
-    const pending = this.#settle(id)
+    const pending = this.#asked(id)
     if (pending.expects !== 'data' && pending.expects !== 'any') throw wrongReply(pending, 'data')
     if (size > pending.length && pending.expects === 'data')
       throw new ProtocolError(`${size} bytes of data in reply to a read of ${pending.length}`, {
         code: 'SSH_SFTP_DATA_TOO_LONG',
       })
+    if (pending.into === 'pieces' && size > 0) {
+      this.#partial = { id, left: size }
+      return this.#next()
+    }
+    this.#pending.delete(id)
     // "No bytes" again and again would be asked for ever: it is the end, as for OpenSSH's client.
     if (size === 0 && pending.length > 0) return { type: 'reply', id, reply: endOfFile }
-    if (Array.isArray(pending.into)) {
-      this.#input.takePieces(size, pending.into)
-      return { type: 'reply', id, reply: { type: 'data', data: noBytes } }
-    }
-    const data = size === 0 ? noBytes : (this.#input.take(size, pending.into) as Uint8Array)
+    const into = pending.into === 'pieces' ? undefined : pending.into
+    const data = size === 0 ? noBytes : (this.#input.take(size, into) as Uint8Array)
     return { type: 'reply', id, reply: { type: 'data', data } }
   }
 
+  /** Whether the packet that has begun is data which somebody takes in pieces. */
+  #inPieces(length: number): boolean {
+    if (this.#state !== 'ready' || length < dataHead) return false
+    const head = this.#input.peek(4 + dataHead)
+    if (head?.[4] !== dataMessage.number) return false
+    const id = new Reader(head.subarray(5)).uint32()
+    return this.#pending.get(id)?.into === 'pieces'
+  }
+
+  #piece(partial: { readonly id: number; left: number }): SftpClientEvent | undefined {
+    const { id } = partial
+    if (partial.left === 0) {
+      this.#partial = undefined
+      this.#pending.delete(id)
+      return { type: 'reply', id, reply: { type: 'data', data: noBytes } }
+    }
+    const data = this.#input.takePiece(partial.left)
+    if (data === undefined) return undefined
+    partial.left -= data.length
+    return { type: 'piece', id, data }
+  }
+
   #settle(id: number): Pending {
+    const pending = this.#asked(id)
+    this.#pending.delete(id)
+    return pending
+  }
+
+  #asked(id: number): Pending {
     const pending = this.#pending.get(id)
     if (pending === undefined)
       throw new ProtocolError(`a reply to the SFTP request ${id}, which is not waiting for one`, {
         code: 'SSH_SFTP_UNKNOWN_ID',
       })
-    this.#pending.delete(id)
     return pending
   }
 

@@ -4,6 +4,7 @@ import { UsageError } from '@hawser/wire'
 import { SftpError } from '../errors.ts'
 import { SftpStatus } from '../protocol/constants.ts'
 import type { SftpLink } from './link.ts'
+import { PieceList } from './piece-list.ts'
 import { certainChunk, Flow, type FlowOptions, readChunk } from './transfer-flow.ts'
 
 /** A place in a file, in bytes. */
@@ -28,9 +29,6 @@ export interface ReadAheadOptions extends FlowOptions {
   onEnd(error?: Error): void
 }
 
-/** Pieces of one answer that are handed on as they are; more are joined, or a server could make us hold a view for each byte. */
-const mostPieces = 64
-
 /** Lengths of an answer from which it tells how much the server gives at once, rather than where a record ends. */
 const leastLesson = 4096
 
@@ -42,9 +40,9 @@ interface Slot {
   readonly offset: number
   /** Bytes that it is to have. */
   want: number
-  /** Bytes that have come, and those handed on. */
+  /** Bytes that have come. */
   got: number
-  pieces: Uint8Array[]
+  readonly pieces: PieceList
   /** Nothing more comes: the end of the file, or an error. */
   end: { readonly error: Error | undefined } | undefined
   /** What came in the answer that was short. */
@@ -125,7 +123,14 @@ export class ReadAhead {
       const want = Math.min(this.#chunk, this.#end - this.#next)
       if (!this.#flow.allows(this.#asked + this.#held, this.#requests, want)) return
       if (this.#o.link.congested) return this.#wait()
-      const slot: Slot = { offset: this.#next, want, got: 0, pieces: [], end: undefined, short: 0 }
+      const slot: Slot = {
+        offset: this.#next,
+        want,
+        got: 0,
+        pieces: new PieceList(),
+        end: undefined,
+        short: 0,
+      }
       this.#slots.push(slot)
       this.#next += want
       this.#ask(slot)
@@ -144,33 +149,33 @@ export class ReadAhead {
   #ask(slot: Slot): void {
     const len = Math.min(this.#chunk, slot.want - slot.got)
     const offset = this.#base + BigInt(slot.offset + slot.got)
-    const pieces: Uint8Array[] = []
+    const before = slot.got
     this.#asked += len
     this.#requests++
     this.#o.link.request(
       { type: 'read', handle: this.#o.handle, offset, len },
       (error, _reply) => {
-        this.#asked -= len
+        const bytes = slot.got - before
+        this.#asked -= len - bytes
         this.#requests--
         if (this.#over) return
-        if (error === undefined) this.#take(slot, len, pieces)
+        if (error === undefined) this.#answered(slot, len, bytes)
         else this.#refused(slot, len, error)
         this.#deliver()
         this.#pump()
       },
-      pieces,
+      (piece) => {
+        this.#asked -= piece.length
+        slot.got += piece.length
+        if (this.#over) return
+        this.#held += piece.length
+        slot.pieces.push(piece)
+        this.#deliver()
+      },
     )
   }
 
-  #take(slot: Slot, len: number, pieces: Uint8Array[]): void {
-    const all = pieces.length > mostPieces ? [joined(pieces)] : pieces
-    let bytes = 0
-    for (const piece of all) {
-      slot.pieces.push(piece)
-      bytes += piece.length
-    }
-    slot.got += bytes
-    this.#held += bytes
+  #answered(slot: Slot, len: number, bytes: number): void {
     this.#proven = Math.max(this.#proven, len)
     this.#flow.answered(bytes, bytes === len, performance.now())
     if (slot.short >= leastLesson && bytes > 0) this.#chunk = Math.min(this.#chunk, slot.short)
@@ -178,7 +183,7 @@ export class ReadAhead {
     const at = slot.offset + slot.got
     if (at === this.#size) this.#endAt(slot, undefined)
     // Nothing was asked for behind it yet: the next request starts here, at full length.
-    else if (this.#next === slot.offset + slot.want && bytes > 0) {
+    else if (this.#next === slot.offset + slot.want) {
       slot.want = slot.got
       this.#next = at
     } else {
@@ -249,16 +254,4 @@ export function isRefusal(error: Error): boolean {
     error instanceof SftpError &&
     (error.status === SftpStatus.failure || error.status === SftpStatus.badMessage || error.status === 20)
   )
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  let length = 0
-  for (const piece of pieces) length += piece.length
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const piece of pieces) {
-    bytes.set(piece, at)
-    at += piece.length
-  }
-  return bytes
 }
