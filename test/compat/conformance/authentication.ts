@@ -224,7 +224,7 @@ export const authenticationCases: readonly Case[] = [
       let told: (error: Error) => void = () => undefined
       const serverError = new Promise<Error>((resolve) => (told = resolve))
       const { client } = await pair(ssh2, world, {
-        server: { hostKeys: [key] as never },
+        server: { hostKeys: [{ key }] as never },
         onConnection: (c) => c.on('error', told),
       })
       const [error] = (await next(client, 'error')) as [Error]

@@ -8,6 +8,7 @@ import { forwardingCases } from './forwarding.ts'
 import { keyCases } from './keys.ts'
 import { type Case, type Ssh2, World } from './kit.ts'
 import { moduleCases } from './module.ts'
+import { observedCases } from './observed.ts'
 import { optionCases } from './options.ts'
 import { serverCases } from './server.ts'
 import { sessionCases } from './session.ts'
@@ -25,6 +26,7 @@ export const cases: readonly Case[] = [
   ...sessionCases,
   ...keyCases,
   ...utilsCases,
+  ...observedCases,
 ]
 
 /** Rejects when the case does not hold for `module`. */

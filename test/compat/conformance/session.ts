@@ -158,8 +158,8 @@ export const sessionCases: readonly Case[] = [
           }),
         ),
       })
-      const stream = await exec(client, 'x')
-      const exited = next(stream, 'exit')
+      let exited: Promise<unknown[]> = Promise.resolve([])
+      const stream = await exec(client, 'x', {}, (made) => (exited = next(made, 'exit')))
       stream.resume()
       deepStrictEqual((await exited).slice(0, 2), [null, 'SIGKILL'])
     },

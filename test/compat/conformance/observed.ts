@@ -1,0 +1,752 @@
+/** Cases about what no document says: observed behaviour of connections that programs rely on. */
+
+import { deepStrictEqual, match, notStrictEqual, ok, strictEqual, throws } from 'node:assert'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import { sharedKeyFile } from '@hawser/testing'
+import type { AuthContext, ClientInfo, ServerChannel } from 'ssh2'
+import {
+  type Case,
+  exec,
+  hostKey,
+  next,
+  pair,
+  portOf,
+  readyPair,
+  record,
+  serving,
+  text,
+  untyped,
+  userKey,
+} from './kit.ts'
+import { clientLists } from './lists.ts'
+
+type SystemError = NodeJS.ErrnoException & { level?: string }
+const names = (seen: readonly [string, ...unknown[]][]): string[] => seen.map(([name]) => name)
+
+export const observedCases: readonly Case[] = [
+  {
+    line: 'B2 server',
+    title: 'Server can be subclassed',
+    async run(ssh2, world) {
+      class Mine extends ssh2.Server {
+        readonly own = 1
+      }
+      const server = new Mine({ hostKeys: [hostKey()] })
+      strictEqual(server.own, 1)
+      ok(server instanceof ssh2.Server)
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      world.defer(() => server.close())
+      ok(portOf(server) > 0)
+    },
+  },
+  {
+    line: 'B4 handed out',
+    title: 'keys, blobs, signatures and data have exactly the prototype of Buffer',
+    async run(ssh2, world) {
+      const buffers: unknown[] = []
+      const { client } = await readyPair(ssh2, world, {
+        client: {
+          privateKey: userKey().private,
+          password: undefined as never,
+          hostVerifier: (key: Buffer) => buffers.push(key) > 0,
+        },
+        onConnection: (c) => {
+          c.on('authentication', (ctx: AuthContext) => {
+            if (ctx.method !== 'publickey') return ctx.reject()
+            buffers.push(ctx.key.data, ctx.blob ?? Buffer.alloc(0), ctx.signature ?? Buffer.alloc(0))
+            ctx.accept()
+          })
+          c.on('session', (accept) =>
+            accept().on('exec', (accept) => {
+              const stream = accept()
+              stream.on('data', (data: Buffer) => buffers.push(data))
+              stream.on('end', () => {
+                stream.stderr.write('error')
+                stream.end('answer')
+              })
+            }),
+          )
+        },
+      })
+      const stream = await exec(client, 'x')
+      stream.on('data', (data: Buffer) => buffers.push(data))
+      stream.stderr.on('data', (data: Buffer) => buffers.push(data))
+      stream.end('input')
+      await next(stream, 'close')
+      strictEqual(buffers.length, 10)
+      for (const buffer of buffers) strictEqual(Object.getPrototypeOf(buffer), Buffer.prototype)
+    },
+  },
+  {
+    line: 'B5 user',
+    title: 'an empty user name is one; unknown options are ignored',
+    async run(ssh2, world) {
+      let user: unknown
+      await readyPair(ssh2, world, {
+        client: { username: '', passphrase: null, whatever: { may: 'come' } } as never,
+        onConnection: (c) =>
+          c.on('authentication', (ctx) => {
+            user = ctx.username
+            ctx.accept()
+          }),
+      })
+      strictEqual(user, '')
+    },
+  },
+  {
+    line: 'B8 wire',
+    covers: ['C10'],
+    title:
+      'append, prepend and remove change the default list in the order they stand in, by names and patterns',
+    async run(ssh2, world) {
+      const standard = (await clientLists(ssh2, world)).cipher
+      const wished = async (cipher: unknown): Promise<readonly string[]> =>
+        (await clientLists(ssh2, world, { algorithms: { cipher } as never })).cipher
+      const gcm = standard.filter((name) => name.includes('gcm'))
+      const others = standard.filter((name) => !name.includes('gcm'))
+      ok(gcm.length >= 2 && others.length >= 3)
+      deepStrictEqual(await wished({ remove: /gcm/ }), others)
+      deepStrictEqual(
+        await wished({ remove: 'aes128-ctr' }),
+        standard.filter((name) => name !== 'aes128-ctr'),
+      )
+      // What the list has already stays where it is.
+      deepStrictEqual(await wished({ prepend: 'aes256-ctr' }), standard)
+      deepStrictEqual(await wished({ append: 'aes256-ctr' }), standard)
+      deepStrictEqual(await wished({ append: /gcm/, remove: /gcm/ }), others)
+      deepStrictEqual((await wished({ remove: /gcm/, append: /gcm/ })).slice(0, others.length + 2), [
+        ...others,
+        ...gcm,
+      ])
+      deepStrictEqual(await wished({ remove: /.*/, append: ['aes256-ctr', 'aes128-ctr'] }), [
+        'aes256-ctr',
+        'aes128-ctr',
+      ])
+      deepStrictEqual(await wished(['aes256-ctr', 'aes128-ctr']), ['aes256-ctr', 'aes128-ctr'])
+    },
+  },
+  {
+    line: 'B8 empty',
+    title: 'remove may empty a list: no common algorithm, one error of level handshake, then close',
+    async run(ssh2, world) {
+      let seen: [string, ...unknown[]][] = []
+      const { client } = await pair(ssh2, world, {
+        client: { algorithms: { cipher: { remove: /.*/ } } as never },
+        onClient: (c) => (seen = record(c, ['error', 'ready', 'close'])),
+      })
+      await next(client, 'close')
+      deepStrictEqual(names(seen), ['error', 'close'])
+      strictEqual((seen[0]?.[1] as SystemError).level, 'handshake')
+    },
+  },
+  {
+    line: 'B8 bare name',
+    title: 'one name in place of a list',
+    async run(ssh2, world) {
+      const algorithms = { serverHostKey: 'ssh-rsa' } as never
+      deepStrictEqual((await clientLists(ssh2, world, { algorithms })).serverHostKey, ['ssh-rsa'])
+    },
+  },
+  {
+    line: 'B11',
+    title: 'a name that cannot be looked up: one error from getaddrinfo, then close',
+    async run(ssh2, world) {
+      const client = new ssh2.Client()
+      world.defer(() => client.destroy())
+      const seen = record(client, ['error', 'ready', 'close'])
+      client.connect({ host: 'no-such-host.invalid', username: 'u' })
+      await next(client, 'close')
+      deepStrictEqual(names(seen), ['error', 'close'])
+      const error = seen[0]?.[1] as SystemError
+      strictEqual(error.syscall, 'getaddrinfo')
+      match(String(error.code), /^(?:ENOTFOUND|EAI_AGAIN)$/)
+      match(error.message, /^getaddrinfo .* no-such-host\.invalid$/)
+      strictEqual(error.level, 'client-socket')
+    },
+  },
+  {
+    line: 'B11 message',
+    title: "a refused connection: Node's own message, syscall, address and port",
+    async run(ssh2) {
+      const probe = createServer().listen(0, '127.0.0.1')
+      await once(probe, 'listening')
+      const port = portOf(probe)
+      probe.close()
+      await once(probe, 'close')
+      const client = new ssh2.Client()
+      const failed = next(client, 'error')
+      client.connect({ host: '127.0.0.1', port, username: 'u' })
+      const [error] = (await failed) as [SystemError & { address: string; port: number }]
+      strictEqual(error.message, `connect ECONNREFUSED 127.0.0.1:${port}`)
+      deepStrictEqual([error.syscall, error.address, error.port], ['connect', '127.0.0.1', port])
+    },
+  },
+  {
+    line: 'B15 events',
+    title: 'no common algorithm: neither side sees handshake, authentication or ready',
+    async run(ssh2, world) {
+      const all = ['error', 'handshake', 'authentication', 'ready', 'close']
+      let mine: [string, ...unknown[]][] = []
+      let theirs: [string, ...unknown[]][] = []
+      let gone: Promise<unknown> | undefined
+      const { client } = await pair(ssh2, world, {
+        server: { algorithms: { kex: ['ecdh-sha2-nistp256'] } },
+        client: { algorithms: { kex: ['ecdh-sha2-nistp384'] } },
+        onConnection: (c) => {
+          theirs = record(c, all)
+          gone = next(c, 'close')
+        },
+        onClient: (c) => (mine = record(c, all)),
+      })
+      await next(client, 'close')
+      await gone
+      deepStrictEqual(
+        [names(mine), names(theirs)],
+        [
+          ['error', 'close'],
+          ['error', 'close'],
+        ],
+      )
+    },
+  },
+  {
+    line: 'B18 channel',
+    title: 'a channel that closes with a request pending: an error',
+    async run(ssh2, world) {
+      const { client } = await readyPair(ssh2, world, {
+        onConnection: serving((session) =>
+          session.on('exec', () => {
+            untyped(untyped(session)['_channel'] ?? session)['close']?.()
+          }),
+        ),
+      })
+      setTimeout(() => client.end(), 100)
+      const error = await exec(client, 'x').catch((caught: Error) => caught)
+      ok(error instanceof Error)
+    },
+  },
+  {
+    line: 'B19 ended',
+    title: '_sock and the states that programs read from it',
+    async run(ssh2, world) {
+      const { client } = await readyPair(ssh2, world)
+      const socket = untyped(client)['_sock'] as unknown as Record<string, { ended: boolean }>
+      strictEqual(socket['_readableState']?.ended, false)
+      strictEqual(socket['_writableState']?.ended, false)
+    },
+  },
+  {
+    line: 'B20 order',
+    title: 'greeting before the handshake, the banner after it and before the first authentication',
+    async run(ssh2, world) {
+      const order: string[] = []
+      await readyPair(ssh2, world, {
+        server: { greeting: 'hello', banner: 'look out' },
+        onClient: (c) => {
+          for (const name of ['greeting', 'handshake', 'banner', 'ready'] as const)
+            untyped(c)['on']?.(name, () => order.push(name))
+        },
+        onConnection: (c) => {
+          c.on('handshake', () => order.push('server handshake'))
+          c.on('authentication', (ctx) => {
+            order.push(ctx.method)
+            ctx.accept()
+          })
+        },
+      })
+      ok(order.indexOf('greeting') < order.indexOf('server handshake'))
+      ok(order.indexOf('banner') > order.indexOf('handshake'))
+      ok(order.indexOf('banner') > order.indexOf('server handshake'))
+      strictEqual(order.filter((name) => name === 'banner').length, 1)
+    },
+  },
+  {
+    line: 'B21 again',
+    title: 'the handshake event comes again after a rekey of the server, with the same facts',
+    async run(ssh2, world) {
+      const seen: unknown[] = []
+      const { connection, client } = await readyPair(ssh2, world, {
+        onClient: (c) => c.on('handshake', (n) => seen.push(n)),
+      })
+      const again = next(client, 'handshake')
+      const server = untyped(await connection)
+      await new Promise((resolve) => server['rekey']?.(resolve))
+      await again
+      strictEqual(seen.length, 2)
+      deepStrictEqual(seen[1], seen[0])
+    },
+  },
+  {
+    line: 'B22 header',
+    title: 'deep equality with exactly the four parts of the identification',
+    async run(ssh2, world) {
+      const { server } = await pair(ssh2, world, { client: { ident: 'some_1.0 a comment' } })
+      const [, info] = (await once(server, 'connection')) as [unknown, ClientInfo]
+      deepStrictEqual(info.header as object, {
+        identRaw: 'SSH-2.0-some_1.0 a comment',
+        greeting: '',
+        versions: { protocol: '2.0', software: 'some_1.0' },
+        comments: 'a comment',
+      })
+    },
+  },
+  {
+    line: 'B22 newline',
+    title: 'a line end inside the identification: what follows is a packet of bad length to the server',
+    async run(ssh2, world) {
+      let told: (error: Error) => void = () => undefined
+      const failed = new Promise<Error>((resolve) => (told = resolve))
+      const server = new ssh2.Server({ hostKeys: [hostKey()] }, (connection) => connection.on('error', told))
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      world.defer(() => server.close())
+      const socket = connect(portOf(server), '127.0.0.1')
+      world.defer(() => socket.destroy())
+      socket.on('error', () => undefined)
+      socket.write('SSH-2.0-one\nand another line\r\n')
+      match((await failed).message, /bad packet length/i)
+    },
+  },
+  {
+    line: 'B25 info',
+    title: 'injectSocket: address, port and family as the stream tells them, and close when it ends',
+    async run(ssh2, world) {
+      const { duplexPair } = await import('./streams.ts')
+      const server = new ssh2.Server({ hostKeys: [hostKey()] })
+      const [near, far] = duplexPair()
+      Object.assign(far, { remoteAddress: '1.2.3.4', remotePort: 56, remoteFamily: 'IPv4' })
+      const connected = once(server, 'connection')
+      untyped(server)['injectSocket']?.(far)
+      near.write('SSH-2.0-probe\r\n')
+      const [connection, info] = (await connected) as [NodeJS.EventEmitter, ClientInfo]
+      deepStrictEqual([info.ip, info.port, info.family], ['1.2.3.4', 56, 'IPv4'])
+      connection.on('error', () => undefined)
+      world.defer(() => near.destroy())
+      const closed = next(connection, 'close')
+      near.end()
+      await closed
+    },
+  },
+  {
+    line: 'B26 order',
+    covers: ['1.3 authHandler list'],
+    title: 'none, password, publickey, keyboard-interactive, hostbased, in this order',
+    async run(ssh2, world) {
+      const seen: string[] = []
+      const { client } = await pair(ssh2, world, {
+        client: {
+          privateKey: userKey().private,
+          tryKeyboard: true,
+          localHostname: 'host',
+          localUsername: 'me',
+        },
+        onClient: (c) => c.on('keyboard-interactive', (_n, _i, _l, _p, finish) => finish([])),
+        onConnection: (c) =>
+          c.on('authentication', (ctx: AuthContext) => {
+            seen.push(ctx.method)
+            ctx.reject()
+          }),
+      })
+      await next(client, 'error')
+      deepStrictEqual(seen, ['none', 'password', 'publickey', 'keyboard-interactive', 'hostbased'])
+    },
+  },
+  {
+    line: 'B27 ssh-rsa',
+    title: "serverHostKey: ['ssh-rsa'] on both sides: the host key signs by it",
+    async run(ssh2, world) {
+      const algorithms = { serverHostKey: ['ssh-rsa'] } as never
+      let agreed = ''
+      await readyPair(ssh2, world, {
+        server: { hostKeys: [sharedKeyFile('rsa-2048', 'host').privateText], algorithms },
+        client: { algorithms },
+        onClient: (c) => c.on('handshake', (n) => (agreed = untyped(n)['serverHostKey'] as never)),
+      })
+      strictEqual(agreed, 'ssh-rsa')
+    },
+  },
+  {
+    line: 'B27 key methods',
+    title: 'sign(data, hash) and verify(data, signature, hash) of an RSA key, each hash for itself',
+    run(ssh2) {
+      const key = ssh2.utils.parseKey(sharedKeyFile('rsa-2048').privateText)
+      if (key instanceof Error) throw key
+      for (const hash of ['sha1', 'sha256', 'sha512'] as const) {
+        const signature = key.sign('data', hash) as Buffer
+        strictEqual(key.verify('data', signature, hash), true)
+        for (const other of ['sha1', 'sha256', 'sha512'] as const)
+          if (other !== hash) notStrictEqual(key.verify('data', signature, other), true)
+      }
+    },
+  },
+  {
+    line: 'B28 authHandler',
+    title:
+      "authHandler gets (null, null, next) first, then what is left, true after reject(['password'], true)",
+    async run(ssh2, world) {
+      const asked: unknown[][] = []
+      const wishes = ['none', 'password', false] as const
+      const { client } = await pair(ssh2, world, {
+        client: {
+          authHandler: ((left: unknown, partial: unknown, done: (wish: unknown) => void) => {
+            asked.push([left, partial])
+            setImmediate(done, wishes[asked.length - 1])
+          }) as never,
+        },
+        onConnection: (c) =>
+          c.on('authentication', (ctx: AuthContext) =>
+            ctx.method === 'none' ? ctx.reject(['password'], true) : ctx.reject(['publickey']),
+          ),
+      })
+      await next(client, 'error')
+      deepStrictEqual(asked, [
+        [null, null],
+        [['password'], true],
+        [['publickey'], false],
+      ])
+    },
+  },
+  {
+    line: 'B28 prompts',
+    title: 'prompts are plain objects; one prompt and a text may be given to prompt(); submethods is a list',
+    async run(ssh2, world) {
+      const shown: unknown[] = []
+      const submethods: unknown[] = []
+      await readyPair(ssh2, world, {
+        client: { tryKeyboard: true, password: undefined as never },
+        onClient: (c) =>
+          c.on('keyboard-interactive', (name, instructions, language, prompts, finish) => {
+            shown.push([name, instructions, language, prompts])
+            finish(prompts.map(() => 'yes'))
+          }),
+        onConnection: (c) =>
+          c.on('authentication', (ctx: AuthContext) => {
+            if (ctx.method !== 'keyboard-interactive') return ctx.reject()
+            submethods.push(ctx.submethods)
+            ctx.prompt({ prompt: 'one', echo: true }, 'Title', 'Do', () =>
+              ctx.prompt('text', (answers: unknown) => {
+                deepStrictEqual(answers, ['yes'])
+                ctx.accept()
+              }),
+            )
+          }),
+      })
+      deepStrictEqual(shown, [
+        ['Title', 'Do', '', [{ prompt: 'one', echo: true }]],
+        ['', '', '', [{ prompt: 'text', echo: false }]],
+      ])
+      ok(Array.isArray(submethods[0]))
+    },
+  },
+  {
+    line: 'B30 unread',
+    title: 'exit comes though the output is unread; close waits until it is read',
+    async run(ssh2, world) {
+      const { client } = await readyPair(ssh2, world, {
+        onConnection: serving((session) =>
+          session.on('exec', (accept) => {
+            const stream = accept()
+            stream.write('output')
+            stream.exit(3)
+            stream.end()
+          }),
+        ),
+      })
+      const seen: string[] = []
+      let exited: Promise<unknown> | undefined
+      const stream = await exec(client, 'x', {}, (made) => {
+        exited = next(made, 'exit')
+        made.on('close', () => seen.push('close'))
+      })
+      await exited
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      deepStrictEqual(seen, [])
+      const closed = next(stream, 'close')
+      strictEqual(await text(stream), 'output')
+      deepStrictEqual(await closed, [3])
+    },
+  },
+  {
+    line: 'B31 unknown',
+    title: 'exit with a name that is no signal throws',
+    async run(ssh2, world) {
+      let thrown: unknown
+      const { client } = await readyPair(ssh2, world, {
+        onConnection: serving((session) =>
+          session.on('exec', (accept) => {
+            const stream = accept()
+            try {
+              stream.exit('NONSENSE' as never)
+            } catch (error) {
+              thrown = error
+            }
+            stream.end()
+          }),
+        ),
+      })
+      const stream = await exec(client, 'x')
+      const closed = next(stream, 'close')
+      stream.resume()
+      await closed
+      ok(thrown instanceof Error)
+    },
+  },
+  {
+    line: 'B34 half closed',
+    title: 'an input that is ended does not end the output; the server may write to stderr long after',
+    async run(ssh2, world) {
+      let served: ServerChannel | undefined
+      const { client } = await readyPair(ssh2, world, {
+        onConnection: serving((session) => session.on('exec', (accept) => (served = accept()))),
+      })
+      const stream = await exec(client, 'x')
+      const server = served as unknown as ServerChannel
+      const ended = next(server, 'end')
+      server.resume()
+      stream.end()
+      await ended
+      const output = Promise.all([text(stream), text(stream.stderr)])
+      server.stderr.write('late error')
+      server.write('late ')
+      setImmediate(() => server.end('output'))
+      deepStrictEqual(await output, ['late output', 'late error'])
+    },
+  },
+  {
+    line: 'B35 compressed',
+    title: '10 MiB, exit and end without waiting through zlib: all of it arrives, unchanged',
+    async run(ssh2, world) {
+      const piece = Buffer.from(Array.from({ length: 1024 * 1024 }, (_none, at) => (at * at) >> 7))
+      const algorithms = { compress: ['zlib@openssh.com'] } as never
+      let agreed: unknown
+      const { client } = await readyPair(ssh2, world, {
+        client: { algorithms },
+        onClient: (c) => c.on('handshake', (n) => (agreed = [n.cs.compress, n.sc.compress])),
+        onConnection: serving((session) =>
+          session.on('exec', (accept) => {
+            const stream = accept()
+            for (let i = 0; i < 10; i++) stream.write(piece)
+            stream.exit(0)
+            stream.end()
+          }),
+        ),
+      })
+      const stream = await exec(client, 'x')
+      const chunks: Buffer[] = []
+      for await (const chunk of stream) chunks.push(chunk as Buffer)
+      ok(Buffer.concat(chunks).equals(Buffer.concat(Array.from({ length: 10 }, () => piece))))
+      deepStrictEqual(agreed, ['zlib@openssh.com', 'zlib@openssh.com'])
+    },
+  },
+  {
+    line: 'B37 reason',
+    title: 'a channel that the server refuses: Channel open failure',
+    async run(ssh2, world) {
+      const { client } = await readyPair(ssh2, world, {
+        onConnection: (c) => {
+          c.on('authentication', (ctx) => ctx.accept())
+          c.on('tcpip', (_accept, reject) => reject())
+        },
+      })
+      const error = await new Promise<Error | undefined>((resolve) =>
+        client.forwardOut('a', 1, 'b', 2, (refused) => resolve(refused)),
+      )
+      match(String(error?.message), /Channel open failure/)
+    },
+  },
+  {
+    line: 'B38 closed early',
+    title: "close() in the connection listener: the connection lives on, the server's close comes after it",
+    async run(ssh2, world) {
+      const order: string[] = []
+      const server = new ssh2.Server({ hostKeys: [hostKey()] }, (connection) => {
+        server.close(() => order.push('server'))
+        connection.on('authentication', (ctx) => ctx.accept())
+        connection.on('close', () => order.push('connection'))
+      })
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const client = new ssh2.Client()
+      world.defer(() => client.destroy())
+      const closed = next(server, 'close')
+      client.connect({ host: '127.0.0.1', port: portOf(server), username: 'u', password: 'p' })
+      await once(client, 'ready')
+      strictEqual(order.length, 0)
+      client.end()
+      await closed
+      ok(order.some((name) => name === 'server'))
+    },
+  },
+  {
+    line: 'C9 force',
+    title: "compress: 'force' wants nothing else: it fails where the server has none, true does not",
+    async run(ssh2, world) {
+      const none = { compress: ['none'] } as never
+      let seen: [string, ...unknown[]][] = []
+      const { client } = await pair(ssh2, world, {
+        server: { algorithms: none },
+        client: { compress: 'force' } as never,
+        onClient: (c) => (seen = record(c, ['error', 'ready', 'close'])),
+      })
+      await next(client, 'close')
+      deepStrictEqual(names(seen), ['error', 'close'])
+      strictEqual((seen[0]?.[1] as SystemError).level, 'handshake')
+      let agreed: unknown
+      await readyPair(ssh2, world, {
+        server: { algorithms: none },
+        client: { compress: true } as never,
+        onClient: (c) => c.on('handshake', (n) => (agreed = [n.cs.compress, n.sc.compress])),
+      })
+      deepStrictEqual(agreed, ['none', 'none'])
+      const offer = async (compress: unknown): Promise<readonly string[]> =>
+        (await clientLists(ssh2, world, { compress } as never)).compress
+      ok(!(await offer('force')).includes('none'))
+      strictEqual((await offer(true)).at(-1), 'none')
+      deepStrictEqual(await offer(false), ['none'])
+    },
+  },
+  {
+    line: '1.1 callable',
+    covers: ['1.11 callable'],
+    title: 'the agents may be called without new; Server.createServer makes a server',
+    run(ssh2) {
+      const call = (made: unknown): unknown => (made as (config: object) => unknown)({ username: 'u' })
+      ok(call(ssh2.HTTPAgent) instanceof ssh2.HTTPAgent)
+      ok(call(ssh2.HTTPSAgent) instanceof ssh2.HTTPSAgent)
+      const { createServer: make } = ssh2.Server as unknown as { createServer(config: object): unknown }
+      ok(make({ hostKeys: [hostKey()] }) instanceof ssh2.Server)
+    },
+  },
+  {
+    line: '1.8 eof end',
+    covers: ['1.8 eof', '1.8 end'],
+    title: 'a session emits eof, end and close with its channel, once each',
+    async run(ssh2, world) {
+      let seen: [string, ...unknown[]][] = []
+      let closed: Promise<unknown> | undefined
+      const { client } = await readyPair(ssh2, world, {
+        onConnection: serving((session) => {
+          seen = record(session as never, ['eof', 'end', 'close'])
+          closed = next(session as never, 'close')
+          session.on('exec', (accept) => {
+            const stream = accept()
+            stream.on('end', () => stream.end())
+            stream.resume()
+          })
+        }),
+      })
+      const stream = await exec(client, 'x')
+      stream.resume()
+      stream.end()
+      await closed
+      deepStrictEqual(names(seen), ['eof', 'end', 'close'])
+    },
+  },
+  {
+    line: '1.19 lists',
+    covers: ['C11'],
+    title:
+      'everything that a client offers by default can be agreed on; what both lines have is in it, best first',
+    async run(ssh2, world) {
+      const { kex, cipher, hmac, compress, serverHostKey } = await clientLists(ssh2, world)
+      const shared: [readonly string[], readonly string[]][] = [
+        [
+          kex,
+          [
+            ...[
+              'curve25519-sha256',
+              'curve25519-sha256@libssh.org',
+              'ecdh-sha2-nistp256',
+              'ecdh-sha2-nistp384',
+            ],
+            ...[
+              'ecdh-sha2-nistp521',
+              'diffie-hellman-group-exchange-sha256',
+              'diffie-hellman-group14-sha256',
+            ],
+            ...['diffie-hellman-group16-sha512', 'diffie-hellman-group18-sha512'],
+          ],
+        ],
+        [
+          cipher,
+          [
+            ...['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com'],
+            ...['aes128-ctr', 'aes192-ctr', 'aes256-ctr'],
+          ],
+        ],
+        [
+          hmac,
+          [
+            ...['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com'],
+            ...['hmac-sha2-256', 'hmac-sha2-512'],
+          ],
+        ],
+        [compress, ['none', 'zlib@openssh.com']],
+        [
+          serverHostKey,
+          [
+            ...['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521'],
+            ...['rsa-sha2-512', 'rsa-sha2-256'],
+          ],
+        ],
+      ]
+      for (const [list, wanted] of shared)
+        deepStrictEqual(
+          wanted.filter((name) => !list.includes(name)),
+          [],
+        )
+      ok(kex[0]?.includes('curve25519'))
+      ok(cipher[0]?.includes('gcm'))
+      ok(hmac[0]?.includes('etm'))
+      strictEqual(compress[0], 'none')
+      strictEqual(serverHostKey[0], 'ssh-ed25519')
+      const wishes: [string, string][] = [
+        ...cipher.map((name): [string, string] => ['cipher', name]),
+        ...hmac.map((name): [string, string] => ['hmac', name]),
+        ...compress.map((name): [string, string] => ['compress', name]),
+        ...kex.filter((name) => !/group/.test(name)).map((name): [string, string] => ['kex', name]),
+      ]
+      const { server } = await pair(ssh2, world)
+      for (const [category, name] of wishes) {
+        const algorithms: Record<string, string[]> = { [category]: [name] }
+        if (category === 'hmac') algorithms['cipher'] = ['aes128-ctr']
+        const client = new ssh2.Client()
+        world.defer(() => client.destroy())
+        const agreed = new Promise<string>((resolve, reject) => {
+          client.on('error', reject)
+          client.on('handshake', (n) =>
+            resolve(
+              { kex: n.kex, cipher: n.cs.cipher, hmac: n.cs.mac, compress: n.cs.compress }[
+                category
+              ] as string,
+            ),
+          )
+        })
+        client.connect({
+          host: '127.0.0.1',
+          port: portOf(server),
+          username: 'u',
+          password: 'p',
+          algorithms: algorithms as never,
+        })
+        strictEqual(await agreed, name)
+        client.end()
+      }
+    },
+  },
+  {
+    line: 'C10 code',
+    title: 'the error of an unsupported algorithm has a code, and both shapes throw it',
+    run(ssh2) {
+      for (const cipher of [['none-such'], { append: ['none-such'] }, { remove: 'none-such' }])
+        throws(
+          () => new ssh2.Client().connect({ username: 'u', algorithms: { cipher } as never }),
+          (error: Error & { code?: string }) =>
+            /Unsupported cipher algorithm/.test(error.message) &&
+            error.code === 'ERR_SSH_UNSUPPORTED_ALGORITHM',
+        )
+    },
+  },
+]
