@@ -26,10 +26,11 @@ export interface CertificateCheck extends Pick<KeyPolicy, 'minRsaBits'> {
   readonly kind: 'user' | 'host'
   /**
    * Names of which the certificate must have one: the user's login name, or the name that the client connected to, in lower case.
-   * Names in host certificates may be patterns with `*` and `?`, and a host certificate without any is for every host, as in OpenSSH.
-   * A user's certificate without any is for nobody.
+   * A host certificate without any is for every host, as in OpenSSH; a user's certificate without any is for nobody.
    */
   readonly principals: readonly string[]
+  /** Whether names in host certificates may be patterns with `*` and `?`. Default: no, as in ssh of OpenSSH 9.2. */
+  readonly hostPatterns?: boolean
   /** The keys that are trusted to sign for these principals. */
   readonly authorities: readonly PublicKey[]
   /** The time to judge by. */
@@ -82,8 +83,7 @@ export function checkCertificate(certificate: Certificate, check: CertificateChe
   if (revocation !== undefined) return refuse('revoked', revocation.message)
   if (now < validAfter) return refuse('not-yet-valid', `valid only from ${isoTime(validAfter)} on`)
   if (now >= validBefore) return refuse('expired', `expired at ${isoTime(validBefore)}`)
-  if (!namesFit(certificate, check.principals))
-    return refuse('principal', principalProblem(certificate, check))
+  if (!namesFit(certificate, check)) return refuse('principal', principalProblem(certificate, check))
   const permissions = permissionsOf(certificate)
   if (typeof permissions === 'string') return refuse('critical-option', permissions)
   if (kind === 'host') {
@@ -147,13 +147,13 @@ export function secondsOf(time: Date): bigint {
   return BigInt(Math.floor(milliseconds / 1000))
 }
 
-function namesFit({ kind, principals }: Certificate, wanted: readonly string[]): boolean {
-  if (kind === 'host')
-    return (
-      principals.length === 0 ||
-      wanted.some((name) => principals.some((pattern) => matchesPattern(name, pattern)))
-    )
-  return wanted.some((name) => principals.includes(name))
+function namesFit({ kind, principals }: Certificate, check: CertificateCheck): boolean {
+  if (kind === 'host' && principals.length === 0) return true
+  const fits =
+    kind === 'host' && check.hostPatterns === true
+      ? matchesPattern
+      : (name: string, principal: string): boolean => name === principal
+  return check.principals.some((name) => principals.some((principal) => fits(name, principal)))
 }
 
 function principalProblem({ principals }: Certificate, check: CertificateCheck): string {

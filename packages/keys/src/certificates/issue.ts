@@ -23,7 +23,7 @@ export interface CertificateRequest {
   readonly key: PublicKey
   /** What the authority calls it: for logs and revocation. */
   readonly keyId: string
-  /** Login names, or host names (patterns with `*` and `?` too). May be empty, which means nobody for users and every host for hosts. */
+  /** Login names, or host names in lower case. May be empty, which means nobody for users and every host for hosts. */
   readonly principals: readonly string[]
   /** Default 0: none. */
   readonly serial?: bigint | number

@@ -1,0 +1,139 @@
+/** Certificates of ours at a real sshd, and a host certificate of ours before a real ssh. */
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  type Certificate,
+  type CertificateRequest,
+  certificateSigner,
+  formatPublicKey,
+  generateKey,
+  issueCertificate,
+  type KeyType,
+  type PrivateKey,
+  parseCertificate,
+} from '@hawser/keys'
+import { removeFolder, runSsh, type Sshd, sharedKeyFile, startSshd, temporaryFolder } from '@hawser/testing'
+import { describePeers } from '@hawser/testing/vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { clientOf, keyOf } from './kit.ts'
+
+const userTypes: readonly [KeyType, number | undefined][] = [
+  ['ed25519', undefined],
+  ['ecdsa', 256],
+  ['ecdsa', 521],
+  ['rsa', 2048],
+]
+
+describePeers(['sshd', 'ssh'], 'certificates', () => {
+  let folder: string
+  let authority: PrivateKey
+  let sshd: Sshd
+  let hostCertificate: Certificate
+
+  beforeAll(async () => {
+    folder = temporaryFolder('certificates')
+    authority = await generateKey('ed25519', { comment: 'authority' })
+    const trusted = join(folder, 'authority.pub')
+    writeFileSync(trusted, `${formatPublicKey(authority.publicKey)}\n`)
+    const host = sharedKeyFile('ed25519', 'host')
+    hostCertificate = await issueCertificate(
+      { kind: 'host', key: keyOf(host.publicLine), keyId: 'test host', principals: ['127.0.0.1'] },
+      authority,
+    )
+    const hostFile = join(folder, 'host-cert.pub')
+    writeFileSync(hostFile, `${formatPublicKey(hostCertificate.publicKey)}\n`)
+    sshd = await startSshd({
+      hostKeys: ['ed25519'],
+      extra: [`TrustedUserCAKeys ${trusted}`, `HostCertificate ${hostFile}`],
+    })
+  })
+  afterAll(async () => {
+    await sshd?.stop()
+    removeFolder(folder)
+  })
+
+  /** A certificate that sshd takes, but for what `changes` says. */
+  function issue(key: PrivateKey, changes: Partial<CertificateRequest> = {}): Promise<Certificate> {
+    return issueCertificate(
+      { kind: 'user', key: key.publicKey, keyId: 'test user', principals: [sshd.user], ...changes },
+      authority,
+    )
+  }
+
+  test.each(userTypes)(
+    '%s %s logs in with a certificate and no line in authorized_keys',
+    async (type, bits) => {
+      const key = await generateKey(type, bits === undefined ? {} : { bits })
+      const certificate = await issue(key, { serial: 5, keyId: `test ${type}` })
+      const signer = certificateSigner(key, certificate)
+      const client = await clientOf(sshd, { auth: [{ method: 'publickey', signer }] })
+      try {
+        const { stdout } = await (await client.exec('echo in')).text()
+        expect(stdout).toBe('in\n')
+        expect(sshd.log()).toContain(`ID test ${type} (serial 5) CA ED25519`)
+      } finally {
+        await client.close()
+      }
+    },
+  )
+
+  test('a forced command runs in place of the one asked for', async () => {
+    const key = await generateKey('ed25519')
+    const signer = certificateSigner(key, await issue(key, { forceCommand: 'echo forced' }))
+    const client = await clientOf(sshd, { auth: [{ method: 'publickey', signer }] })
+    try {
+      expect((await (await client.exec('echo asked')).text()).stdout).toBe('forced\n')
+    } finally {
+      await client.close()
+    }
+  })
+
+  describe('sshd refuses', () => {
+    test.each<[string, Partial<CertificateRequest>]>([
+      ['one that has expired', { validBefore: new Date('2020-01-01') }],
+      ['one for other people', { principals: ['somebody-else'] }],
+      ['one for nobody', { principals: [] }],
+      ['one for hosts', { kind: 'host' }],
+      ['one for another place', { sourceAddress: ['192.0.2.1'] }],
+      [
+        'one with a critical option that it does not know',
+        { criticalOptions: [{ name: 'new@example.com' }] },
+      ],
+    ])('%s', async (_, changes) => {
+      const key = await generateKey('ed25519')
+      const signer = certificateSigner(key, await issue(key, changes))
+      await expect(clientOf(sshd, { auth: [{ method: 'publickey', signer }] })).rejects.toMatchObject({
+        code: 'SSH_AUTHENTICATION_FAILED',
+      })
+    })
+  })
+
+  test('ssh trusts a host by our certificate for it, and one of another name not', async () => {
+    const user = sharedKeyFile('ed25519', 'user')
+    const line = (hosts: string): string => `@cert-authority ${hosts} ${formatPublicKey(authority.publicKey)}`
+    const options = { port: sshd.port, identities: [user.path], command: 'echo in' }
+    const known = await runSsh({ ...options, knownHosts: [line(`[127.0.0.1]:${sshd.port}`)] })
+    expect(known, known.stderr).toMatchObject({ code: 0, text: 'in\n' })
+    const unknown = await runSsh({ ...options, knownHosts: [line('other.example')] })
+    expect(unknown.code).toBe(255)
+  })
+
+  test('ssh logs in with a certificate file that we wrote', async () => {
+    const user = sharedKeyFile('ecdsa-384', 'user')
+    const path = join(folder, 'user-cert.pub')
+    const certificate = await issueCertificate(
+      { kind: 'user', key: keyOf(user.publicLine), keyId: 'ssh', principals: [sshd.user] },
+      authority,
+    )
+    writeFileSync(path, `${formatPublicKey(certificate.publicKey)}\n`)
+    expect(parseCertificate(readFileSync(path, 'utf8')).keyId).toBe('ssh')
+    const result = await runSsh({
+      port: sshd.port,
+      identities: [user.path],
+      options: [`CertificateFile=${path}`],
+      command: 'echo in',
+    })
+    expect(result).toMatchObject({ code: 0, text: 'in\n' })
+  })
+})
