@@ -255,6 +255,7 @@ describe('ssh2-shaped modules', () => {
     ['nothing', {}, {}, 'none'],
     ['true, from a server that has none', { compress: true }, { algorithms: { compress: ['none'] } }, 'none'],
     ['nothing, from a server that insists', {}, { algorithms: { compress: [delayed] } }, delayed],
+    ['nothing, from a server that has only zlib', {}, { algorithms: { compress: ['zlib'] } }, 'zlib'],
     ['false against a list, which wins', { compress: false, algorithms: { compress: ['zlib'] } }, {}, 'zlib'],
   ] as const
   for (const [what, clientOptions, serverOptions, wanted] of cases)

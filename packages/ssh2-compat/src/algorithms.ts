@@ -13,23 +13,38 @@ const categories = [
   { option: 'compress', ours: 'compression', words: 'compression' },
 ] as const satisfies readonly { option: keyof Algorithms; ours: keyof AlgorithmNames; words: string }[]
 
-/** The categories that `algorithms` changes, and `compress` where it says nothing of compression. Throws for a name that is not supported. */
+/** A client takes plain zlib, too, from a server that has nothing else; it would open a server to inflating before the login. */
+const clientDefaults: AlgorithmNames = { ...defaults, compression: supported.compression }
+
+type Resolved = { -readonly [K in keyof AlgorithmNames]?: readonly string[] }
+
+/** The categories that `algorithms` changes, starting from `standard`. Throws for a name that is not supported. */
 export function resolveAlgorithms(
   algorithms: Algorithms | null | undefined,
-  compress?: boolean | 'force',
-): Partial<AlgorithmNames> {
-  const resolved: { -readonly [K in keyof AlgorithmNames]?: readonly string[] } = {}
+  standard: AlgorithmNames = defaults,
+): Resolved {
+  const resolved: Resolved = {}
   for (const { option, ours, words } of categories) {
     const wish = algorithms?.[option]
     if (wish === undefined || wish === null) continue
-    resolved[ours] = resolveList(wish, supported[ours], defaults[ours], words)
-  }
-  if (compress !== undefined && resolved.compression === undefined) {
-    const compressing = supported.compression.filter((name) => name !== 'none')
-    if (compress === false) resolved.compression = ['none']
-    else resolved.compression = compress === 'force' ? compressing : [...compressing, 'none']
+    resolved[ours] = resolveList(wish, supported[ours], standard[ours], words)
   }
   return resolved
+}
+
+/** {@link resolveAlgorithms} for a client, and `compress` where `algorithms` says nothing of compression. */
+export function clientAlgorithms(
+  algorithms: Algorithms | null | undefined,
+  compress: boolean | 'force' | null | undefined,
+): Resolved {
+  return { compression: compressions(compress), ...resolveAlgorithms(algorithms, clientDefaults) }
+}
+
+function compressions(compress: boolean | 'force' | null | undefined): readonly string[] {
+  const compressing = supported.compression.filter((name) => name !== 'none')
+  if (compress === undefined || compress === null) return clientDefaults.compression
+  if (compress === false) return ['none']
+  return compress === 'force' ? compressing : [...compressing, 'none']
 }
 
 function resolveList(

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { AlgorithmNames } from '@hawser/crypto'
 import type { PublicKey } from '@hawser/keys'
 import { type AgentMethods, agentOption } from './agent.ts'
-import { resolveAlgorithms } from './algorithms.ts'
+import { clientAlgorithms } from './algorithms.ts'
 import { asBuffer } from './channel-bytes.ts'
 import { type ParsedKey, parsePrivate } from './keys.ts'
 import type {
@@ -76,7 +76,7 @@ export function clientSettings(config: ConnectConfig): ClientSettings {
     tryKeyboard: config.tryKeyboard === true,
     authHandler: config.authHandler ?? undefined,
     verifyHostKey: hostVerifier(config),
-    algorithms: resolveAlgorithms(config.algorithms, config.compress),
+    algorithms: clientAlgorithms(config.algorithms, config.compress),
     readyTimeout: milliseconds(config.readyTimeout, 20_000),
     keepaliveInterval: milliseconds(config.keepaliveInterval, 0),
     keepaliveCountMax: milliseconds(config.keepaliveCountMax, 3),
