@@ -41,7 +41,7 @@ export const table: Readonly<Record<string, Row>> = {
     node: ['node:crypto', 'node:zlib'],
     nodeFiles: /^backend\.node\.ts$/,
   },
-  keys: { may: ['wire', 'crypto'] },
+  keys: { may: ['wire', 'crypto'], node: ['node:crypto'] },
   transport: { may: base },
   userauth: { may: ['wire', 'keys'] },
   connection: { may: ['wire'] },

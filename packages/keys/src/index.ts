@@ -69,7 +69,7 @@ export {
   privateKeyFromJwk,
   publicKeyFromJwk,
 } from './parse.ts'
-export { publicKeyFromBlob } from './public-blob.ts'
+export { publicKeyFromBlob, sameKey } from './public-blob.ts'
 export type { PrivateKeyOptions } from './sign.ts'
 export {
   gitNamespace,
@@ -89,6 +89,16 @@ export {
   verifyMessage,
 } from './signatures/sshsig.ts'
 export { type MessageVerdict, type VerifyByOptions, verifyMessageBy } from './signatures/verify-by.ts'
+export { type CreateSignerOptions, createSigner, type SignRequest } from './signers/external.ts'
+export {
+  type CryptoKeyOptions,
+  cryptoKeySigner,
+  privateKeyFromCryptoKey,
+  privateKeyToCryptoKey,
+  publicKeyFromCryptoKey,
+  publicKeyToCryptoKey,
+  type WebCryptoKey,
+} from './signers/web-crypto.ts'
 export {
   type AllowedSigner,
   type AllowedSigners,

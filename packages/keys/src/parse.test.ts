@@ -29,6 +29,11 @@ const readable: readonly (readonly [name: keyof typeof files, line: string | und
     ['rsaEncryptedPem', lines.rsa, ''],
     ['p256EncryptedPkcs8', lines.p256, ''],
     ['dsa', lines.dsa, 'dsa test'],
+    ['ppk3Encrypted', lines.ed25519, 'ed25519 test'],
+    ['ppk2Encrypted', lines.p256, 'p256 test'],
+    ['p256EncryptedSec1', lines.p256, ''],
+    ['ed25519Scrypt', undefined, ''],
+    ['dsaEncryptedPem', lines.dsa, ''],
     ['p256', lines.p256, 'p256 test'],
     ['p256Sec1', lines.p256, ''],
     ['p256Pkcs8', lines.p256, ''],
@@ -43,6 +48,45 @@ describe.each(providers)('parsePrivateKey over %s', (_name, crypto) => {
     expect(key.comment).toBe(comment)
     if (line !== undefined) expect(key.publicKey.blob).toEqual(readLine(line).blob)
     else expect(key.publicKey.blob).toEqual(parsePublicKey(files.ed25519Spki).blob)
+  })
+
+  test.each([
+    ['ppk3Encrypted', 'PuTTY private key', 'aes256-cbc', 'argon2id', { maxKdfMemory: 65_535 }],
+    ['ppk3Encrypted', 'PuTTY private key', 'aes256-cbc', 'argon2id', { maxKdfWork: 131_071 }],
+    ['ppk2Encrypted', 'PuTTY private key', 'aes256-cbc', 'sha1', undefined],
+    ['rsaEncryptedPem', 'PKCS#1 RSA private key', 'aes-128-cbc', 'md5', undefined],
+    ['p256EncryptedSec1', 'SEC 1 EC private key', 'des-ede3-cbc', 'md5', undefined],
+    ['dsaEncryptedPem', 'DSA private key', 'aes-256-cbc', 'md5', undefined],
+    [
+      'p256EncryptedPkcs8',
+      'encrypted PKCS#8 private key',
+      'aes-128-cbc',
+      'pbkdf2',
+      { maxKdfIterations: 2047 },
+    ],
+    ['ed25519Scrypt', 'encrypted PKCS#8 private key', 'aes-128-cbc', 'scrypt', { maxKdfMemory: 1_048_575 }],
+    ['ed25519Scrypt', 'encrypted PKCS#8 private key', 'aes-128-cbc', 'scrypt', { maxKdfWork: 1_048_575 }],
+  ] as const)(
+    '%s: format, cipher and kdf are told with every problem',
+    (name, format, cipher, kdf, limit) => {
+      const facts = { format, cipher, kdf }
+      const error = (o: ParseOptions): KeyError =>
+        keyErrorOf(() => parsePrivateKey(files[name], { ...o, crypto }))
+      expect(error({})).toMatchObject({ code: 'SSH_KEY_PASSPHRASE_NEEDED', ...facts })
+      expect(error({ passphrase: new Uint8Array(0) })).toMatchObject({ code: 'SSH_KEY_PASSPHRASE_NEEDED' })
+      for (const wrong of ['open', 'open sesame ', 'OPEN SESAME'])
+        expect(error({ passphrase: wrong })).toMatchObject({ code: 'SSH_KEY_PASSPHRASE_WRONG', ...facts })
+      if (limit !== undefined)
+        expect(error({ passphrase, ...limit })).toMatchObject({ code: 'SSH_KEY_KDF_LIMIT', ...facts })
+    },
+  )
+
+  test('no wrong passphrase of 2,000 is taken for a right one, or for a broken file', () => {
+    for (const name of ['rsaEncryptedPem', 'p256EncryptedSec1'] as const)
+      for (let tries = 0; tries < 1000; tries++)
+        expect(codeOf(() => parsePrivateKey(files[name], { passphrase: `wrong ${tries}`, crypto }))).toBe(
+          'SSH_KEY_PASSPHRASE_WRONG',
+        )
   })
 
   test('a wrong passphrase is told from a missing one, and from a limit on the key derivation', () => {
@@ -98,6 +142,7 @@ describe('parsePrivateKey', () => {
       /X\.509/,
     ],
     ['a block nobody knows', '-----BEGIN X-----\nAAAA\n-----END X-----', 'SSH_KEY_FORMAT', /block "X"/],
+    ['PBES1', files.ed25519Pbes1, 'SSH_KEY_UNSUPPORTED', /pbeWithSHA1And3-KeyTripleDES-CBC.*openssl pkcs8/],
     ['an X25519 JWK', '{"kty":"OKP","crv":"X25519"}', 'SSH_KEY_UNSUPPORTED', /JSON Web Key.*X25519/],
     ['a symmetric JWK', '{"kty":"oct","k":"AA"}', 'SSH_KEY_UNSUPPORTED', /kty "oct"/],
     [
@@ -296,7 +341,8 @@ describe('garbage', () => {
   const tryAll = (data: string | Uint8Array): number => {
     let keys = 0
     for (const parse of [parsePrivateKey, parsePublicKey])
-      if (codeOf(() => parse(data, { passphrase: 'x', maxKdfRounds: 0 })) === undefined) keys++
+      if (codeOf(() => parse(data, { passphrase: 'x', maxKdfRounds: 0, maxKdfMemory: 0 })) === undefined)
+        keys++
     return keys
   }
 

@@ -1,6 +1,6 @@
 /** Public keys in their SSH wire form (RFC 4253 §6.6, RFC 5656 §3.1, RFC 8709 §4). */
 
-import { Reader, Writer } from '@hawser/wire'
+import { equal, Reader, Writer } from '@hawser/wire'
 import { KeyError, reading } from './errors.ts'
 import type { PublicKey } from './key.ts'
 import { keyTypeNamed, keyTypeOf, type PrivateParts, type PublicParts } from './key-types/index.ts'
@@ -51,6 +51,11 @@ export function formatPublicBlob(parts: PublicParts | PrivateParts): Uint8Array 
 /** Makes the PublicKey of a key's public values. */
 export function publicKeyOf(parts: PublicParts | PrivateParts, comment?: string): PublicKey {
   return publicKeyFromBlob(formatPublicBlob(parts), comment)
+}
+
+/** Whether both are the same key, whatever their comments. */
+export function sameKey(a: PublicKey, b: PublicKey): boolean {
+  return equal(a.blob, b.blob)
 }
 
 /** The type name that a blob starts with. Throws {@link KeyError}. */

@@ -217,6 +217,100 @@ Private-Lines: 1
 AAAAIAtXjFc0wL7t85fhqK2pdTaZqYD1o1VOEhZSY7K1ROXx
 Private-MAC: e239cb6f69f1fb99781bf532960516f7bbfce824ea275c175f0f96d8f9bdf102
 `,
+  /** the same, by Argon2id with 64 KiB and two passes */
+  ppk3Encrypted: `PuTTY-User-Key-File-3: ssh-ed25519
+Encryption: aes256-cbc
+Comment: ed25519 test
+Public-Lines: 2
+AAAAC3NzaC1lZDI1NTE5AAAAINSRltM6+isl1PZ9VTlawrUHVVUtuv7H97XNyJI/
+jpWl
+Key-Derivation: Argon2id
+Argon2-Memory: 64
+Argon2-Passes: 2
+Argon2-Parallelism: 1
+Argon2-Salt: 0a0cf0b4d1fefe57d15173f07de2ce22
+Private-Lines: 1
+G35UNLGmT3kLb2nAHLP47wwKgDZD4OqDe5Nou7MxLQf1JXSymsepMb7wvrc0qRSa
+Private-MAC: cebed3feda2f27282cbebc0647ce42cc4ba867b152c4bf4cbb8d0b014b97ed55
+`,
+  /** p256 by puttygen 0.78, version 2 */
+  ppk2Encrypted: `PuTTY-User-Key-File-2: ecdsa-sha2-nistp256
+Encryption: aes256-cbc
+Comment: p256 test
+Public-Lines: 3
+AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBJvOq/sUE1Mh
+MJ0XFNpEyYwkPvqXdan2KAQ0V9KjrgzmCZEv/KUbK3ZHipVt25IhPwKkaXHi3HAT
+vjFl81kzTEk=
+Private-Lines: 1
+2vR2A3XVVaRSmzgnm/0Q1iCqxQdQqs4ovLwT7+suZh3nHHOavQ8cB6GruUchWRTa
+Private-MAC: 1097b8300bd7ed3ee655d81c19a2a4d6f9128bc6
+`,
+  /** p256 by openssl, by des-ede3-cbc in the old PEM way */
+  p256EncryptedSec1: `-----BEGIN EC PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: DES-EDE3-CBC,C02D2C55B5F75741
+
+WC9ooe6Kt47A74KXaG1ozbWMHWvG99niAitew8vLrZUwih6BQdiC0X34eX+kQG1v
+lPsgQL4og9iKqiBxb4Z/Wq9pgerXCuTV8W1XNc61KlPeNx3bMZQPqZD5oFeBH2SC
+ebwEEsqYAQISakpj55Wu0CV5+F7ReP2/JT/CCkU1so8=
+-----END EC PRIVATE KEY-----
+`,
+  /** ed25519Pkcs8 by openssl, by scrypt and aes-128-cbc */
+  ed25519Scrypt: `-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIGTME8GCSqGSIb3DQEFDTBCMCEGCSsGAQQB2kcECzAUBAiuGuJteq8wFAICBAAC
+AQgCAQEwHQYJYIZIAWUDBAECBBCBlRcgq5pauIgI32JZ5X92BEB1OW64CzTDf6mW
+MNWghgE9/1r6zOwKbP8kG2gjN/ma8wfliinygA+ws0yLHwo+LpEZwUlns7Y2L6h0
+db1rXfAQ
+-----END ENCRYPTED PRIVATE KEY-----
+`,
+  /** ed25519Pkcs8 by openssl, in the way before PBES2 */
+  ed25519Pbes1: `-----BEGIN ENCRYPTED PRIVATE KEY-----
+MFgwHAYKKoZIhvcNAQwBAzAOBAjasd46VgM7xwICCAAEOJAopINdgkCZTIGlhtVG
+Ndcx26F/bq4uYN1TeFlzGQXXJxi0cRPMVk1yIyrwn2gShptjYfq3wK47
+-----END ENCRYPTED PRIVATE KEY-----
+`,
+  /** dsa by openssl, by aes-256-cbc in the old PEM way */
+  dsaEncryptedPem: `-----BEGIN DSA PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: AES-256-CBC,31D4E9551F1D028A30E129D441266BA5
+
+09cjKlqjFQwxDiFtVDaeazvP68cRPixDB7nqNN/hQwqIA0nmZf6ETuts46cycX+k
+fM5QQcTTtruJyKhDIVPHp94GhWECimzWWYj8r70Bsk0hhh+X4Rah1K6C1hbzwJoT
+uTcjJ4UK8j7SORvF+skCvjuLw0xq/jBa4jLCiNs0juFFVEJaJGbzBXiSlCQAJyP6
+eYiXwYuRhO1M4PTw6YZMX32HoCVLYWtVLkvlySIZDIKIbLgLF6IM3HdG+9pqYbBB
+7+7lvuoNlgI4qMfhseXexdXb6QDngPrpi4j9gt2+8llpWmn0LAhUYBq3XWX9SLuX
+TMKFNu8CJxPYxKY5OAoyBO5OfYEsPtyN9EkfpdiCO2sNMbJsFtxPLDAzUmL/iHEm
+e9W3WC9nhLmnPYnplcqO1yXY5792JMW1HcDR28bFrwQDCQfwDyzmxSL3AHGlYHlR
+tP9aFuSasnSH87T30xwKUQrJZ9uo7vEHlTbS8DdKh1SiI3Zg4UBZhlwlAFQ2S8Z0
+yjjmTH+dmF5buziq6kKQujx4a74wkHytd4g0E/7O1bI/+K9WDZG3pOud5+XusWvi
+HUcT6FI3ObrCW6Hzv+VhXw==
+-----END DSA PRIVATE KEY-----
+`,
+  /** OpenSSH's own test data: regress/unittests/sshkey/testdata/ed25519_sk1 */
+  skEd25519: `-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAASgAAABpzay1zc2
+gtZWQyNTUxOUBvcGVuc3NoLmNvbQAAACAhaP5OS1PPOt7uumAvXlDtte9EHbqIT1EZEJ2y
+2v3XMwAAAARzc2g6AAAAuBocY6UaHGOlAAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY2
+9tAAAAICFo/k5LU8863u66YC9eUO2170QduohPURkQnbLa/dczAAAABHNzaDoBAAAAQJYq
+lGHhFoA25/q8X/rdTqDAb7dhqs4ehhd/w8x99CwiIWj+TktTzzre7rpgL15Q7bXvRB26iE
+9RGRCdstr91zMAAAAAAAAAFkVEMjU1MTktU0sgdGVzdCBrZXkgIzEBAgM=
+-----END OPENSSH PRIVATE KEY-----
+`,
+  /** The same: ecdsa_sk1. What stands for its handle is a PEM file of the emulated security key. */
+  skEcdsa: `-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAfwAAACJzay1lY2
+RzYS1zaGEyLW5pc3RwMjU2QG9wZW5zc2guY29tAAAACG5pc3RwMjU2AAAAQQRnVT5Cji1D
+Ge2+q2X0vATh6LYnODV+DJrshJorr5GnipW29RfuaDXs0WB6XBej9dOLazVRDjQrtV19Qg
+O6cfkFAAAABHNzaDoAAAGQuPdnP7j3Zz8AAAAic2stZWNkc2Etc2hhMi1uaXN0cDI1NkBv
+cGVuc3NoLmNvbQAAAAhuaXN0cDI1NgAAAEEEZ1U+Qo4tQxntvqtl9LwE4ei2Jzg1fgya7I
+SaK6+Rp4qVtvUX7mg17NFgelwXo/XTi2s1UQ40K7VdfUIDunH5BQAAAARzc2g6AQAAAOMt
+LS0tLUJFR0lOIEVDIFBSSVZBVEUgS0VZLS0tLS0KTUhjQ0FRRUVJRURmVFB4YzA0alN5Zk
+Z5NlhoV1pTVlpzcnU5ZFlaSVpTOWhjeVFhcDlVT29Bb0dDQ3FHU000OQpBd0VIb1VRRFFn
+QUVaMVUrUW80dFF4bnR2cXRsOUx3RTRlaTJKemcxZmd5YTdJU2FLNitScDRxVnR2VVg3bW
+cxCjdORmdlbHdYby9YVGkyczFVUTQwSzdWZGZVSUR1bkg1QlE9PQotLS0tLUVORCBFQyBQ
+UklWQVRFIEtFWS0tLS0tCgAAAAAAAAAURUNEU0EtU0sgdGVzdCBrZXkgIzEBAgMEBQ==
+-----END OPENSSH PRIVATE KEY-----
+`,
 } as const
 
 /** Public lines of some of them. */
