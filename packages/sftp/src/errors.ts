@@ -39,6 +39,13 @@ export class SftpError extends SshError {
     this.dest = textOf(facts.dest)
     this.serverMessage = facts.serverMessage ?? ''
   }
+
+  /** The same error, about `path`. */
+  about(path: string | Uint8Array): SftpError {
+    const { status, op, serverMessage, cause } = this
+    const facts = { status, serverMessage, cause, path, ...(op === undefined ? undefined : { op }) }
+    return status === SftpStatus.connectionLost ? new SftpError(facts, this.message) : new SftpError(facts)
+  }
 }
 
 /** The codes of statuses; those from 9 on come from later drafts, and some servers send them in version 3 too. */

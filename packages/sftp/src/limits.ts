@@ -7,6 +7,8 @@ export const sftpLimits = {
   handle: 256,
   /** Bytes of a path; Linux's PATH_MAX is 4096, Windows has 32,767 characters. */
   path: 32 * 1024,
+  /** Entries of one directory that a client reads; the largest directories that people have hold some millions. */
+  listing: 10_000_000,
   /** Requests of one client that wait at a server; more are left unread. */
   queuedRequests: 1024,
   /** Handles that one client may hold open. */
