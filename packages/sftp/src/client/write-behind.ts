@@ -76,6 +76,11 @@ export class WriteBehind {
     return this.#queued + this.#sent
   }
 
+  /** Whether everything that was given is on its way. */
+  get allSent(): boolean {
+    return this.#queued === 0
+  }
+
   /** Bytes that the server has answered for. */
   get acknowledged(): number {
     return this.#acknowledged
