@@ -106,12 +106,14 @@ export {
   type SignerQuestion,
   type SignerVerdict,
 } from './trust/allowed-signers.ts'
+export { authorizeKey, type LoginQuestion, type LoginVerdict } from './trust/authorize.ts'
 export {
   type AuthorizedKey,
   type AuthorizedKeyOption,
   type AuthorizedKeys,
   parseAuthorizedKeys,
 } from './trust/authorized-keys.ts'
+export { type KeyRestrictions, keyRestrictions, type PermittedAddress } from './trust/key-restrictions.ts'
 export {
   formatKnownHost,
   type KnownHostEntry,

@@ -41,6 +41,8 @@ export interface KnownHosts {
   lookup(host: string, port: number, key: PublicKey): KnownHostVerdict
   /** All keys that the file has for the host, but for revoked ones and authorities: their types are what to ask the server for. */
   keysOf(host: string, port: number): readonly PublicKey[]
+  /** The keys that may sign certificates for the host (`@cert-authority`), but for those that are revoked for it. */
+  authoritiesOf(host: string, port: number): readonly PublicKey[]
 }
 
 export interface KnownHostLineOptions {
@@ -121,11 +123,20 @@ class KnownHostsFile implements KnownHosts {
     return found.map(({ key }) => key)
   }
 
+  authoritiesOf(host: string, port: number): readonly PublicKey[] {
+    // As OpenSSH: what is said about the host's own port counts for the others, where nothing is said about them.
+    const names = [knownHostName(host, port), knownHostName(host, 22)]
+    for (const name of names) {
+      const found = this.#marked('cert-authority', name)
+      if (found.length > 0)
+        return found.map(({ key }) => key).filter((key) => this.#judge(name, key).status !== 'revoked')
+    }
+    return []
+  }
+
   #judge(name: string, key: PublicKey): KnownHostVerdict {
     const same = (entry: KnownHostEntry): boolean => equal(entry.key.blob, key.blob)
-    const revoked = this.entries.filter(
-      (entry) => entry.marker === 'revoked' && same(entry) && isFor(entry, name, this.#crypto),
-    )
+    const revoked = this.#marked('revoked', name).filter(same)
     if (revoked.length > 0) return { status: 'revoked', entries: revoked }
     const known = this.#keys(name)
     const fitting = known.filter(same)
@@ -134,7 +145,11 @@ class KnownHostsFile implements KnownHosts {
   }
 
   #keys(name: string): readonly KnownHostEntry[] {
-    return this.entries.filter((entry) => entry.marker === undefined && isFor(entry, name, this.#crypto))
+    return this.#marked(undefined, name)
+  }
+
+  #marked(marker: KnownHostEntry['marker'], name: string): readonly KnownHostEntry[] {
+    return this.entries.filter((entry) => entry.marker === marker && isFor(entry, name, this.#crypto))
   }
 }
 
