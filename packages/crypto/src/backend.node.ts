@@ -14,7 +14,6 @@ import type {
   PrivateKeyParts,
   PublicKeyParts,
   RunningHash,
-  ScryptCost,
   StreamCipher,
 } from './backend.ts'
 import { checkPointForm, checkScalarLength, curves } from './curves.ts'
@@ -37,8 +36,20 @@ export const backend: Backend = {
   aesCtr,
   aesCbc,
   tripleDesCbc,
-  pbkdf2,
-  scrypt,
+
+  pbkdf2: (name, password, salt, iterations, length) =>
+    refuse('pbkdf2: there is no such count of iterations or length', () =>
+      plain(crypto.pbkdf2Sync(password, salt, iterations, length, name)),
+    ),
+
+  scrypt(password, salt, { n, r, p }, length) {
+    // Its own bound on memory is out of the way: the caller's holds.
+    const maxmem = 128 * r * (n + p) + 1_048_576
+    return refuse('scrypt: there is no such cost or length', () =>
+      plain(crypto.scryptSync(password, salt, length, { N: n, r, p, maxmem })),
+    )
+  },
+
   argon2,
   ...(chacha20 === undefined ? {} : { chacha20 }),
   x25519,
@@ -213,35 +224,12 @@ function findChacha20(): Backend['chacha20'] {
 
 // keys from passphrases
 
-function pbkdf2(
-  name: HashName,
-  password: Uint8Array,
-  salt: Uint8Array,
-  iterations: number,
-  length: number,
-): Uint8Array {
-  return refuse('pbkdf2: there is no such count of iterations or length', () =>
-    plain(crypto.pbkdf2Sync(password, salt, iterations, length, name)),
-  )
-}
-
-function scrypt(password: Uint8Array, salt: Uint8Array, { n, r, p }: ScryptCost, length: number): Uint8Array {
-  // Its own bound on memory is out of the way: the caller's holds.
-  const maxmem = 128 * r * (n + p) + 1_048_576
-  return refuse('scrypt: there is no such cost or length', () =>
-    plain(crypto.scryptSync(password, salt, length, { N: n, r, p, maxmem })),
-  )
-}
-
 /** Since Node 24.7; not yet in the types of older ones. */
 type Argon2Sync = (
   variant: Argon2Cost['variant'],
-  o: {
+  o: Omit<Argon2Cost, 'variant'> & {
     readonly message: Uint8Array
     readonly nonce: Uint8Array
-    readonly memory: number
-    readonly passes: number
-    readonly parallelism: number
     readonly tagLength: number
   },
 ) => Uint8Array

@@ -176,7 +176,9 @@ function customaryPem(parts: PrivateParts): [label: string, bytes: Uint8Array] {
       return ['EC PRIVATE KEY', writeEcPrivate(parts, true)]
     case 'dsa':
       return ['DSA PRIVATE KEY', writeDsaPrivate(parts)]
-    default:
+    case 'ed25519':
+    case 'sk-ed25519':
+    case 'sk-ecdsa':
       throw new KeyError(
         'SSH_KEY_UNSUPPORTED',
         `there is no old PEM format for ${parts.type} keys; use ${parts.type === 'ed25519' ? 'pkcs8 or ' : ''}openssh`,

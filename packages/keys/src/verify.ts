@@ -1,7 +1,7 @@
 /** Checks SSH signature blobs (RFC 4253 §6.6, RFC 5656 §3.1.2, RFC 8332 §3, RFC 8709 §6). */
 
 import { type Backend, type CryptoProvider, defaultProvider } from '@hawser/crypto'
-import { equal, ProtocolError, Reader } from '@hawser/wire'
+import { assertNever, equal, ProtocolError, Reader } from '@hawser/wire'
 import { signatureAlgorithm } from './algorithms.ts'
 import { KeyError } from './errors.ts'
 import type { PublicKey, VerifySignature } from './key.ts'
@@ -121,8 +121,12 @@ function verifierOf(backend: Backend, parts: PublicParts): ReturnType<Backend['v
     case 'sk-ed25519':
     case 'sk-ecdsa':
       return backend.verifier(innerKey(parts))
-    default:
+    case 'ed25519':
+    case 'ecdsa':
+    case 'rsa':
       return backend.verifier(parts)
+    default:
+      return assertNever(parts)
   }
 }
 

@@ -91,7 +91,8 @@ export function writeAlgorithm(key: KeyAlgorithm | PublicParts): Uint8Array {
         der.oid(oids.dsa),
         der.sequence(der.integer(key.p), der.integer(key.q), der.integer(key.g)),
       )
-    default:
+    case 'sk-ed25519':
+    case 'sk-ecdsa':
       throw new KeyError('SSH_KEY_UNSUPPORTED', `there is no PEM form of keys of type ${key.type}`)
   }
 }

@@ -126,7 +126,9 @@ export function readJwkPrivate(jwk: object, backend: Backend): PrivateParts {
         iqmp: unsigned(jwk, 'qi'),
       }
     }
-    default:
+    case 'dsa':
+    case 'sk-ed25519':
+    case 'sk-ecdsa':
       throw noJwk(key.type)
   }
 }
@@ -147,7 +149,9 @@ export function writeJwkPublic(key: PublicParts | PrivateParts): Jwk {
     }
     case 'rsa':
       return { kty: 'RSA', n: encode(key.n), e: encode(key.e) }
-    default:
+    case 'dsa':
+    case 'sk-ed25519':
+    case 'sk-ecdsa':
       throw noJwk(key.type)
   }
 }
@@ -173,7 +177,9 @@ export function writeJwkPrivate(key: PrivateParts): Jwk {
         qi: encode(key.iqmp),
       }
     }
-    default:
+    case 'dsa':
+    case 'sk-ed25519':
+    case 'sk-ecdsa':
       throw noJwk(key.type)
   }
 }

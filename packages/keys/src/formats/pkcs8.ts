@@ -90,7 +90,8 @@ function contentOf(key: PrivateParts): Uint8Array {
       return der.octetString(key.seed)
     case 'dsa':
       return der.integer(key.x)
-    default:
+    case 'sk-ed25519':
+    case 'sk-ecdsa':
       throw new KeyError('SSH_KEY_UNSUPPORTED', `there is no PEM form of keys of type ${key.type}`)
   }
 }

@@ -321,7 +321,8 @@ function valuesOf(from: Reader, key: PublicParts): PrivateParts {
         )
       return { ...key, seed }
     }
-    default:
+    case 'sk-ed25519':
+    case 'sk-ecdsa':
       throw unsupportedType(keyTypeOf(key).name, { format: name })
   }
 }
@@ -341,7 +342,8 @@ function writeValues(key: PrivateParts): Uint8Array {
     case 'ed25519':
       to.string(key.seed)
       break
-    default:
+    case 'sk-ed25519':
+    case 'sk-ecdsa':
       throw unsupportedType(keyTypeOf(key).name, { format: name })
   }
   return to.finish()

@@ -69,7 +69,7 @@ export async function privateKeyToCryptoKey(
   options: CryptoKeyOptions = {},
 ): Promise<WebCryptoKey> {
   const { extractable = false, algorithm } = options
-  return await imported(privateKeyToJwk(key), extractable, 'sign', algorithm)
+  return imported(privateKeyToJwk(key), extractable, 'sign', algorithm)
 }
 
 /** A CryptoKey that verifies. Rejects with {@link KeyError} for types that WebCrypto, or this runtime's, does not know. */
@@ -78,7 +78,7 @@ export async function publicKeyToCryptoKey(
   options: CryptoKeyOptions = {},
 ): Promise<WebCryptoKey> {
   const { extractable = true, algorithm } = options
-  return await imported(publicKeyToJwk(key), extractable, 'verify', algorithm)
+  return imported(publicKeyToJwk(key), extractable, 'verify', algorithm)
 }
 
 interface Subtle {
@@ -156,7 +156,7 @@ async function exported(key: WebCryptoKey): Promise<Jwk> {
       'SSH_KEY_UNSUPPORTED',
       'this CryptoKey cannot be exported (extractable: false); cryptoKeySigner signs with it',
     )
-  return await subtle().exportKey('jwk', key)
+  return subtle().exportKey('jwk', key)
 }
 
 async function imported(
