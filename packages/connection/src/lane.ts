@@ -16,6 +16,8 @@ export type Tag = 'none' | 'answer' | 'refusal' | 'close'
 /** Data for one message. */
 export interface LaneData {
   readonly stream: StreamNumber
+  /** Goes in front of the body, in the same message: a short chunk, such as the head of something long. */
+  readonly lead: Uint8Array | undefined
   readonly body: Uint8Array
 }
 
@@ -60,14 +62,34 @@ export class Lane {
       return item
     }
     const { bytes, stream } = item
-    if (bytes.length > most) {
-      item.bytes = bytes.subarray(most)
-      this.#bytes -= most
-      return { stream, body: bytes.subarray(0, most) }
-    }
+    if (bytes.length > most) return { stream, lead: undefined, body: this.#cut(item, most) }
     this.#items.shift()
     this.#bytes -= bytes.length
-    return { stream, body: bytes.length <= small ? this.#join(bytes, stream, most) : bytes }
+    if (bytes.length > small) return { stream, lead: undefined, body: bytes }
+    const joined = this.#join(bytes, stream, most)
+    const next = this.#items.peek()
+    if (
+      next === undefined ||
+      'head' in next ||
+      next.stream !== stream ||
+      next.bytes.length <= small ||
+      joined.length > small
+    )
+      return { stream, lead: undefined, body: joined }
+    // What follows is long: it fills the message, and only the short part is copied.
+    const room = most - joined.length
+    if (next.bytes.length > room) return { stream, lead: joined, body: this.#cut(next, room) }
+    this.#items.shift()
+    this.#bytes -= next.bytes.length
+    return { stream, lead: joined, body: next.bytes }
+  }
+
+  /** The first `count` bytes of a chunk, which keeps the rest. */
+  #cut(chunk: Chunk, count: number): Uint8Array {
+    const body = chunk.bytes.subarray(0, count)
+    chunk.bytes = chunk.bytes.subarray(count)
+    this.#bytes -= count
+    return body
   }
 
   /** `bytes` and the small chunks of the same stream behind it. */

@@ -187,6 +187,36 @@ describe('data', () => {
     )
   })
 
+  test('a short chunk fills one message with the long one behind it, which is not copied', () => {
+    const mux = muxWithChannel({ peerMaxPacket: 4000 })
+    const long = bytes(9000, 7)
+    mux.write(0, bytes(30, 1))
+    mux.write(0, bytes(20, 2))
+    mux.write(0, long)
+    mux.write(0, bytes(5, 3), 1)
+    mux.write(0, bytes(10, 4))
+    mux.write(0, bytes(2500, 5))
+    expect(mux.queued).toBe(11_565)
+    const left: number[][] = []
+    const data: Uint8Array[] = []
+    for (let next = mux.takeOutput(); next !== undefined; next = mux.takeOutput()) {
+      const stream = next.head[0] === 95 ? 1 : 0
+      const headSize = stream === 1 ? 13 : 9
+      left.push([stream, next.head.length - headSize, next.body?.length ?? 0])
+      if (stream === 0) data.push(messages.channelData.decode(flat(next)).data)
+      if (left.length <= 3) expect(next.body?.buffer).toBe(long.buffer)
+    }
+    expect(left).toEqual([
+      [0, 50, 3950],
+      [0, 0, 4000],
+      [0, 0, 1050],
+      [1, 0, 5],
+      [0, 10, 2500],
+    ])
+    expect(concat(...data)).toEqual(concat(bytes(30, 1), bytes(20, 2), long, bytes(10, 4), bytes(2500, 5)))
+    expect(mux.queued).toBe(0)
+  })
+
   test('nothing is taken past the window; writable follows the adjust', () => {
     const mux = muxWithChannel({ peerWindow: 10 })
     expect(mux.write(0, bytes(25))).toBe(10)

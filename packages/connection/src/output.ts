@@ -1,5 +1,6 @@
 /** What a Mux has to send, and in which order it leaves: small messages first, then each channel with data in its turn. */
 
+import { concat } from '@hawser/wire'
 import type { ChannelEntry } from './channel-state.ts'
 import type { Payload, StreamNumber } from './events.ts'
 import { Fifo } from './fifo.ts'
@@ -91,9 +92,11 @@ export class Output {
       this.#watch.taken(item.tag, entry)
       return { head: item.head }
     }
-    const { body, stream } = item
-    this.#queued -= body.length
+    const { lead, body, stream } = item
+    const bytes = (lead?.length ?? 0) + body.length
+    this.#queued -= bytes
     this.#watch.taken('none', entry)
-    return { head: dataHead(entry.remoteId, stream, body.length), body }
+    const head = dataHead(entry.remoteId, stream, bytes)
+    return { head: lead === undefined ? head : concat(head, lead), body }
   }
 }

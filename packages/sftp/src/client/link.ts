@@ -2,10 +2,9 @@
 
 import { concat, ProtocolError, type Trace, UsageError, utf8Decode } from '@hawser/wire'
 import type { ByteChannel } from '../byte-channel.ts'
-import type { SftpError } from '../errors.ts'
 import { SftpStatus } from '../protocol/constants.ts'
 import { type ExtensionFields, type ExtensionName, extensions } from '../protocol/extensions.ts'
-import type { ReplyFields, ReplyName, replyTo, SftpReply, SftpRequest } from '../protocol/messages.ts'
+import type { ReplyName, replyTo, SftpReply, SftpRequest } from '../protocol/messages.ts'
 import { type RequestOptions, SftpClientMachine } from './machine.ts'
 import { badPath, lost, lostRequest, type Paths, pathsOf, pathsOfFields, refusal } from './request-facts.ts'
 import { type KnownLimits, knownLimits } from './server-limits.ts'
@@ -36,8 +35,10 @@ interface Waiting {
 /** Takes a part of a read's data as soon as it is there; parts come in order, and `done` after the last. */
 export type OnPiece = (data: Uint8Array) => void
 
-/** Small pieces of one turn leave together, up to so many bytes in one write. */
-const joinUpTo = 32 * 1024
+/** Pieces of one turn that are no longer than this leave together. */
+const joinUpTo = 2048
+/** Bytes of one such write. */
+const joinedAtMost = 32 * 1024
 
 /**
  * An SFTP client's channel after the version exchange. Requests of one turn of the event loop leave together. A refusal comes as
@@ -223,9 +224,11 @@ export class SftpLink {
       bytes = 0
     }
     for (let next = this.#machine.takeOutput(); next !== undefined; next = this.#machine.takeOutput()) {
-      if (bytes + next.length > joinUpTo + 256) send()
+      if (next.length > joinUpTo || bytes + next.length > joinedAtMost) send()
       small.push(next)
       bytes += next.length
+      // Data is not copied: the channel puts the head that went before into the same message.
+      if (next.length > joinUpTo) send()
     }
     send()
   }
