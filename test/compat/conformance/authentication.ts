@@ -3,7 +3,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
 import { sharedKeyFile } from '@hawser/testing'
 import type { AuthContext, HostbasedAuthContext, PublicKeyAuthContext } from 'ssh2'
-import { type Case, next, pair, readyPair, userKey } from './kit.ts'
+import { type Case, next, pair, readyPair, record, userKey } from './kit.ts'
 
 export const authenticationCases: readonly Case[] = [
   {
@@ -249,9 +249,13 @@ export const authenticationCases: readonly Case[] = [
             ctx.accept()
           }),
       })
-      await next(client, 'error')
+      const errors = record(client, ['error'])
       await next(client, 'close')
       deepStrictEqual(seen, [false])
+      strictEqual(errors.length, 1)
+      const error = errors[0]?.[1] as unknown as { message: string; attempts: { reason: string }[] }
+      match(error.message, /All configured authentication methods failed/)
+      match(String(error.attempts.at(-1)?.reason), /signature.*no pen/)
     },
   },
 ]

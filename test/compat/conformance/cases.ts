@@ -5,6 +5,7 @@ import { authenticationCases } from './authentication.ts'
 import { channelCases } from './channel.ts'
 import { clientCases } from './client.ts'
 import { forwardingCases } from './forwarding.ts'
+import { keyFileCases } from './key-files.ts'
 import { keyCases } from './keys.ts'
 import { type Case, type Ssh2, World } from './kit.ts'
 import { moduleCases } from './module.ts'
@@ -25,6 +26,7 @@ export const cases: readonly Case[] = [
   ...forwardingCases,
   ...sessionCases,
   ...keyCases,
+  ...keyFileCases,
   ...utilsCases,
   ...observedCases,
 ]

@@ -3,6 +3,8 @@
 import { deepStrictEqual, match, notStrictEqual, ok, strictEqual, throws } from 'node:assert'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
+import { generateKey } from '@hawser/keys'
+import { listen } from '@hawser/server/node'
 import { sharedKeyFile } from '@hawser/testing'
 import type { AuthContext, ClientInfo, ServerChannel } from 'ssh2'
 import {
@@ -19,7 +21,7 @@ import {
   untyped,
   userKey,
 } from './kit.ts'
-import { clientLists } from './lists.ts'
+import { clientLists, serverLists } from './lists.ts'
 
 type SystemError = NodeJS.ErrnoException & { level?: string }
 const names = (seen: readonly [string, ...unknown[]][]): string[] => seen.map(([name]) => name)
@@ -213,18 +215,29 @@ export const observedCases: readonly Case[] = [
   },
   {
     line: 'B18 channel',
-    title: 'a channel that closes with a request pending: an error',
+    title: 'a channel that closes with a request pending: an error, and the connection goes on',
     async run(ssh2, world) {
-      const { client } = await readyPair(ssh2, world, {
-        onConnection: serving((session) =>
-          session.on('exec', () => {
-            untyped(untyped(session)['_channel'] ?? session)['close']?.()
+      const server = await listen({
+        port: 0,
+        hostKeys: [await generateKey('ed25519')],
+        auth: { none: () => true },
+        onSession: (session) =>
+          void session.onExec((request) => {
+            if (request.command === 'cut') void session.close()
+            else void request.accept().exit(0)
           }),
-        ),
       })
-      setTimeout(() => client.end(), 100)
-      const error = await exec(client, 'x').catch((caught: Error) => caught)
+      world.defer(() => void server.close())
+      const client = new ssh2.Client()
+      world.defer(() => client.destroy())
+      client.connect({ host: '127.0.0.1', port: server.port, username: 'u' })
+      await once(client, 'ready')
+      const error = await exec(client, 'cut').catch((caught: Error) => caught)
       ok(error instanceof Error)
+      const stream = await exec(client, 'next')
+      const closed = next(stream, 'close')
+      stream.resume()
+      deepStrictEqual(await closed, [0])
     },
   },
   {
@@ -705,10 +718,13 @@ export const observedCases: readonly Case[] = [
       const wishes: [string, string][] = [
         ...cipher.map((name): [string, string] => ['cipher', name]),
         ...hmac.map((name): [string, string] => ['hmac', name]),
-        ...compress.map((name): [string, string] => ['compress', name]),
+        ...['none', 'zlib@openssh.com'].map((name): [string, string] => ['compress', name]),
         ...kex.filter((name) => !/group/.test(name)).map((name): [string, string] => ['kex', name]),
       ]
       const { server } = await pair(ssh2, world)
+      const served = await serverLists(ssh2, world)
+      for (const list of ['kex', 'cipher', 'hmac'] as const)
+        deepStrictEqual(served[list], { kex, cipher, hmac }[list])
       for (const [category, name] of wishes) {
         const algorithms: Record<string, string[]> = { [category]: [name] }
         if (category === 'hmac') algorithms['cipher'] = ['aes128-ctr']

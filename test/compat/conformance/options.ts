@@ -335,36 +335,4 @@ export const optionCases: readonly Case[] = [
       await done
     },
   },
-  {
-    line: '1.19',
-    covers: ['C11'],
-    title: 'the modern algorithms of both lines are agreed on',
-    async run(ssh2, world) {
-      const wishes: [string, string][] = [
-        ...['curve25519-sha256', 'ecdh-sha2-nistp256', 'diffie-hellman-group14-sha256'].map(
-          (name): [string, string] => ['kex', name],
-        ),
-        ...['aes128-ctr', 'aes256-ctr', 'aes128-gcm@openssh.com', 'chacha20-poly1305@openssh.com'].map(
-          (name): [string, string] => ['cipher', name],
-        ),
-        ...['hmac-sha2-256', 'hmac-sha2-512', 'hmac-sha2-256-etm@openssh.com'].map(
-          (name): [string, string] => ['hmac', name],
-        ),
-      ]
-      for (const [category, name] of wishes) {
-        const algorithms: Record<string, string[]> = { [category]: [name] }
-        if (category === 'hmac') algorithms['cipher'] = ['aes128-ctr']
-        let seen = ''
-        const { client } = await readyPair(ssh2, world, {
-          client: { algorithms: algorithms as never },
-          onClient: (c) =>
-            c.on('handshake', (n) => {
-              seen = category === 'kex' ? n.kex : category === 'cipher' ? n.cs.cipher : n.cs.mac
-            }),
-        })
-        strictEqual(seen, name)
-        client.end()
-      }
-    },
-  },
 ]

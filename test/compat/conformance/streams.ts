@@ -28,6 +28,11 @@ export function duplexPair(): [near: HeldDuplex, far: HeldDuplex] {
         other().push(null)
         done()
       },
+      // As on a socket: who is gone has nothing more to say.
+      destroy(error, done) {
+        if (!other().destroyed && !other().readableEnded) other().push(null)
+        done(error)
+      },
     })
     return Object.assign(stream, {
       hold: () => {
