@@ -19,7 +19,11 @@ export interface SigningRequestOptions {
   hash?: 'sha1' | 'sha256' | 'sha512' | undefined
 }
 export type SignCallback = (err?: Error | null, signature?: Buffer) => void
-export type IdentityCallback<T = ParsedKey> = (err?: Error | null, keys?: T[]) => void
+/** Keys as they are, or with comments. */
+export type KnownPublicKeys<T = ParsedKey> = (T | Extract<AgentKey, { readonly pubKey: unknown }>)[]
+export type IdentityCallback<T = ParsedKey> = (err?: Error | null, keys?: KnownPublicKeys<T>) => void
+/** Of agents that are asked over the protocol. */
+export type KeysCallback = (err?: Error | null, keys?: ParsedKey[]) => void
 
 /** A key for a list of identities: as it is, or with a comment. */
 export type AgentKey =
@@ -268,12 +272,18 @@ function keyFrom(blob: Uint8Array, comment: string): ParsedKey | undefined {
 }
 
 function identityOf(entry: AgentKey): { readonly keyBlob: Uint8Array; readonly comment: string } | undefined {
-  const nested = isWithComment(entry) ? entry.pubKey : entry
-  const key = parseKey((isWithComment(nested) ? nested.pubKey : nested) as ParsedKey)
+  const key = keyOf(entry)
   if (key instanceof Error) return undefined
+  const nested = isWithComment(entry) ? entry.pubKey : entry
   const own = isWithComment(entry) ? entry.comment : undefined
   const comment = own ?? (isWithComment(nested) ? nested.comment : undefined) ?? key.comment
   return { keyBlob: key.getPublicSSH(), comment }
+}
+
+/** The key of an entry in a list of identities; an Error for what is none. */
+export function keyOf(entry: AgentKey): ParsedKey | Error {
+  const nested = isWithComment(entry) ? entry.pubKey : entry
+  return parseKey((isWithComment(nested) ? nested.pubKey : nested) as ParsedKey)
 }
 
 function isWithComment(entry: unknown): entry is { readonly pubKey: unknown; readonly comment?: string } {

@@ -9,12 +9,13 @@ import { publicKeyFromBlob, type Signer } from '@hawser/keys'
 import type { IncomingChannel } from '@hawser/session'
 import { toNodeDuplex } from '@hawser/session/node'
 import type { AgentMethods, AgentPublicKey } from './agent.ts'
+import { type KnownPublicKeys, keyOf } from './agent-protocol.ts'
 import { agentAlgorithms, hashFor, toAgentBlob } from './agent-signatures.ts'
-import { type ParsedKey, parseKey } from './keys.ts'
+import type { ParsedKey } from './keys.ts'
 
 /** The agent's keys, which sign by asking it. Rejects with what the agent says; what it names that is no key is left out. */
 export async function agentSigners(agent: AgentMethods): Promise<Signer[]> {
-  const keys = await new Promise<readonly AgentPublicKey[]>((resolve, reject) => {
+  const keys = await new Promise<KnownPublicKeys<AgentPublicKey>>((resolve, reject) => {
     agent.getIdentities((error, found) => {
       if (error) reject(error)
       else if (Array.isArray(found)) resolve(found)
@@ -22,7 +23,7 @@ export async function agentSigners(agent: AgentMethods): Promise<Signer[]> {
     })
   })
   return keys
-    .map((key) => parseKey(key))
+    .map(keyOf)
     .filter((key) => !(key instanceof Error))
     .map((key) => signerOf(agent, key as ParsedKey))
 }

@@ -6,6 +6,7 @@ import { connectCygwin, isPipe, openAgentSocket, pageantPath } from '@hawser/age
 import {
   AgentProtocol,
   type IdentityCallback,
+  type KeysCallback,
   type SignCallback,
   type SigningRequestOptions,
 } from './agent-protocol.ts'
@@ -62,7 +63,7 @@ export class OpenSSHAgent extends BaseAgent<ParsedKey> {
     opened(openAgentSocket(this.socketPath), callback)
   }
 
-  override getIdentities(callback: IdentityCallback<ParsedKey>): void {
+  override getIdentities(callback: KeysCallback): void {
     this.#talk(callback, (protocol, done) => protocol.getIdentities(done))
   }
 

@@ -11,6 +11,7 @@ export {
   type AgentInboundRequest,
   AgentProtocol,
   type IdentityCallback,
+  type KnownPublicKeys,
   type SignCallback,
   type SigningRequestOptions,
 } from './agent-protocol.ts'
@@ -25,6 +26,7 @@ export type {
 } from './auth-context.ts'
 export { Channel } from './channel.ts'
 export { Connection } from './connection.ts'
+export type * from './declared-types.ts'
 export type { ClientErrorExtensions } from './errors.ts'
 export type * from './event-types.ts'
 export type { KeyPairCallback, KeyPairOptions, KeyPairReturn, KeyPairType } from './generate.ts'
@@ -41,5 +43,8 @@ export {
 } from './module.ts'
 export type { ServerConnectionListener } from './server.ts'
 export type { Session } from './session.ts'
+export type * from './sftp-types.ts'
+export type * from './sftp-wrapper.ts'
+export type { Stats } from './stats.ts'
 export type * from './types.ts'
 export { utils } from './utils.ts'

@@ -1,9 +1,9 @@
 /** ssh2's `utils.parseKey`: keys as objects with PEM and SSH forms, signing and checking, over @hawser/keys. */
 
-import { createPrivateKey, createPublicKey } from 'node:crypto'
 import {
   createVerifier,
   formatPrivateKey,
+  formatPublicKey,
   KeyError,
   type PrivateKey,
   type PublicKey,
@@ -13,7 +13,7 @@ import {
   type Signer,
   type VerifySignature,
 } from '@hawser/keys'
-import { equal, Reader } from '@hawser/wire'
+import { equal } from '@hawser/wire'
 import { algorithmFor, fromBlob, hashOf, rememberedAlgorithm, toBlob } from './signatures.ts'
 
 /** Checks signatures by every algorithm there is, the old ones too. */
@@ -58,35 +58,33 @@ export class ParsedKey {
 
   /** SubjectPublicKeyInfo as PEM, without a line end at its end. */
   getPublicPEM(): string {
-    const key = createPublicKey({ key: publicJwk(this.#public), format: 'jwk' })
-    return key.export({ type: 'spki', format: 'pem' }).toString().trimEnd()
+    return formatPublicKey(this.#public, { format: 'pem' }).trimEnd()
   }
 
-  /** The private key as PEM in its customary form, without a line end at its end; null for a public key. */
-  getPrivatePEM(): string | null {
-    if (this.#private === undefined) return null
-    const key = createPrivateKey(formatPrivateKey(this.#private, { format: 'pkcs8' }))
-    const type = key.asymmetricKeyType === 'rsa' ? 'pkcs1' : key.asymmetricKeyType === 'ec' ? 'sec1' : 'pkcs8'
-    return key
-      .export({ type: type as 'pkcs8', format: 'pem' })
-      .toString()
-      .trimEnd()
+  /** The private key as PEM in its customary form, without a line end at its end; null for a public key, which the type does not say. */
+  getPrivatePEM(): string {
+    if (this.#private === undefined) return untold(null)
+    const format = this.type === 'ssh-ed25519' ? 'pkcs8' : 'pem'
+    return formatPrivateKey(this.#private, { format }).trimEnd()
   }
 
-  /** Signs; gives an Error for a public key. `hash` chooses RSA's hash, SHA-1 without it. */
-  sign(data: string | Uint8Array, hash?: string): Buffer | Error {
-    if (this.#private === undefined) return new Error('No private key available')
+  /** Signs; gives an Error for a public key, which the type does not say. `hash` chooses RSA's hash, SHA-1 without it. */
+  sign(data: string | Uint8Array, hash?: string): Buffer {
+    if (this.#private === undefined) return untold(new Error('No private key available'))
     try {
       const bytes = typeof data === 'string' ? Buffer.from(data) : data
       const blob = this.#private.sign(algorithmFor(this.type, hash), bytes)
-      if (!(blob instanceof Uint8Array)) return new Error('this key cannot sign without waiting')
+      if (!(blob instanceof Uint8Array)) return untold(new Error('this key cannot sign without waiting'))
       return fromBlob(blob)
     } catch (error) {
-      return error as Error
+      return untold(error)
     }
   }
 
-  /** Whether `signature` is this key's. Signatures from a server's `ctx` need no `hash`. */
+  /**
+   * Whether `signature` is this key's. Signatures from a server's `ctx` need no `hash`. An Error for what cannot be checked:
+   * compare with `true`, since an Error is truthy.
+   */
   verify(data: string | Uint8Array, signature: Uint8Array, hash?: string): boolean | Error {
     try {
       const bytes = typeof data === 'string' ? Buffer.from(data) : data
@@ -126,9 +124,14 @@ export class ParsedKey {
   }
 }
 
+/** What the declarations that programs are written against do not tell of: with their types both kinds of programs compile. */
+function untold<T>(value: unknown): T {
+  return value as T
+}
+
 /** Throws what `key.sign` gives in place of a signature. */
 function signedBy(key: ParsedKey, algorithm: string, data: Uint8Array): Uint8Array {
-  const signature = key.sign(data, hashOf(algorithm))
+  const signature: unknown = key.sign(data, hashOf(algorithm))
   const blob = signature instanceof Uint8Array ? toBlob(algorithm, signature) : undefined
   if (blob === undefined)
     throw signature instanceof Error ? signature : new Error('the key gave no signature')
@@ -193,24 +196,4 @@ export function keySigner(key: ParsedKey, o: { readonly insecure?: boolean } = {
   const signer = ParsedKey.signer(key, o.insecure === true)
   if (signer === undefined) throw new Error('a private key is needed to sign')
   return signer
-}
-
-type Jwk = Readonly<Record<string, string>>
-
-/** The public values as node:crypto reads them (RFC 7517, RFC 8037). */
-function publicJwk({ type, blob }: PublicKey): Jwk {
-  const reader = new Reader(blob, type)
-  reader.string()
-  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
-  const unsigned = (bytes: Uint8Array): Uint8Array => (bytes[0] === 0 ? bytes.subarray(1) : bytes)
-  if (type === 'ssh-ed25519') return { kty: 'OKP', crv: 'Ed25519', x: text(reader.string()) }
-  if (type === 'ssh-rsa') {
-    const e = text(unsigned(reader.string()))
-    return { kty: 'RSA', e, n: text(unsigned(reader.string())) }
-  }
-  const curve = { nistp256: 'P-256', nistp384: 'P-384', nistp521: 'P-521' }[reader.ascii()]
-  if (curve === undefined) throw new Error(`a key of type ${type} has no PEM form`)
-  const point = reader.string()
-  const size = (point.length - 1) / 2
-  return { kty: 'EC', crv: curve, x: text(point.subarray(1, 1 + size)), y: text(point.subarray(1 + size)) }
 }

@@ -1,7 +1,13 @@
 /** ssh2's `utils`. */
 
 import { flagsToString, OPEN_MODE, STATUS_CODE, stringToFlags } from './constants.ts'
-import { generateKeyPair, generateKeyPairSync } from './generate.ts'
+import {
+  generateKeyPair,
+  generateKeyPairSync,
+  type KeyPairType,
+  type KeyPairOptions as Options,
+  type KeyPairReturn as Pair,
+} from './generate.ts'
 import { parseKey } from './keys.ts'
 import { DSASigBERToBare, ECDSASigASN1ToSSH, iv_inc, readInt, readString, sigSSHToASN1 } from './low-level.ts'
 
@@ -16,4 +22,11 @@ export const utils = {
   sigSSHToASN1,
   DSASigBERToBare,
   ECDSASigASN1ToSSH,
+}
+
+/** The types that @types/ssh2 has beside the functions; nothing of it is there at run time. */
+export declare namespace utils {
+  type KeyType = KeyPairType
+  type KeyPairOptions = Options
+  type KeyPairReturn = Pair
 }
