@@ -2,6 +2,7 @@ export type { ByteChannel } from './byte-channel.ts'
 export type { SftpCallOptions } from './client/ask.ts'
 export type { SftpMode, SftpTime } from './client/attribute-values.ts'
 export { type MakeDirectoryOptions, type RenameOptions, SftpClient } from './client/client.ts'
+export { type ReadableOptions, type ReadRangeOptions, readableFile, readRange } from './client/download.ts'
 export { SftpFile } from './client/file.ts'
 export type { SameAs, UserAndGroupNames } from './client/file-system.ts'
 export { SftpLink } from './client/link.ts'
@@ -13,6 +14,13 @@ export { type Position, ReadAhead, type ReadAheadOptions } from './client/read-a
 export { Stats } from './client/stats.ts'
 export { type FlowOptions, flowDefaults } from './client/transfer-flow.ts'
 export type { RemoveOptions } from './client/tree.ts'
+export {
+  type FileContent,
+  type WritableOptions,
+  type WriteRangeOptions,
+  writableFile,
+  writeRange,
+} from './client/upload.ts'
 export { WriteBehind, type WriteBehindOptions, type Written } from './client/write-behind.ts'
 export { SftpError, type SftpErrorFacts, sftpErrorCode } from './errors.ts'
 export * from './protocol/index.ts'
