@@ -51,22 +51,22 @@ type Draft = { -readonly [K in keyof KeyRestrictions]: KeyRestrictions[K] } & {
 const mostVariables = 1024
 const mostPermits = 4096
 
-/** Options that `no-` turns off, and `restrict` all of. */
-const switches: Readonly<
-  Record<string, 'agentForwarding' | 'portForwarding' | 'pty' | 'userRc' | 'x11Forwarding'>
-> = {
-  'agent-forwarding': 'agentForwarding',
-  'port-forwarding': 'portForwarding',
-  pty: 'pty',
-  'user-rc': 'userRc',
-  'x11-forwarding': 'x11Forwarding',
-}
+type Switch = 'agentForwarding' | 'portForwarding' | 'pty' | 'userRc' | 'x11Forwarding'
 
-const flags: Readonly<Record<string, 'certAuthority' | 'noTouchRequired' | 'verifyRequired'>> = {
-  'cert-authority': 'certAuthority',
-  'no-touch-required': 'noTouchRequired',
-  'verify-required': 'verifyRequired',
-}
+/** Options that `no-` turns off, and `restrict` all of. */
+const switches: ReadonlyMap<string, Switch> = new Map([
+  ['agent-forwarding', 'agentForwarding'],
+  ['port-forwarding', 'portForwarding'],
+  ['pty', 'pty'],
+  ['user-rc', 'userRc'],
+  ['x11-forwarding', 'x11Forwarding'],
+])
+
+const flags: ReadonlyMap<string, 'certAuthority' | 'noTouchRequired' | 'verifyRequired'> = new Map([
+  ['cert-authority', 'certAuthority'],
+  ['no-touch-required', 'noTouchRequired'],
+  ['verify-required', 'verifyRequired'],
+])
 
 /**
  * The options of one line by their meaning, in the order of the line as sshd takes them: `restrict,pty` leaves the terminal.
@@ -94,13 +94,13 @@ export function keyRestrictions(options: readonly LineOption[], zone: TimeZoneOp
 }
 
 function applyFlag(draft: Draft, name: string): void {
-  const flag = flags[name]
-  const permission = switches[name]
-  const denied = name.startsWith('no-') ? switches[name.slice(3)] : undefined
+  const flag = flags.get(name)
+  const permission = switches.get(name)
+  const denied = name.startsWith('no-') ? switches.get(name.slice(3)) : undefined
   if (flag !== undefined) draft[flag] = true
   else if (permission !== undefined) draft[permission] = true
   else if (denied !== undefined) draft[denied] = false
-  else if (name === 'restrict') for (const each of Object.values(switches)) draft[each] = false
+  else if (name === 'restrict') for (const each of switches.values()) draft[each] = false
   else throw unknown(name, 'without a value')
 }
 
