@@ -10,6 +10,7 @@ import {
   type PipeAddresses,
   type Session,
 } from '@hawser/session'
+import type { SftpClient } from '@hawser/sftp'
 import type { Negotiated } from '@hawser/transport'
 import { UsageError } from '@hawser/wire'
 import { type ForwardedAgent, forwardAgent } from './agent-forwarding.ts'
@@ -18,6 +19,7 @@ import { type IncomingHandlers, takeChannel, takeRequests } from './incoming.ts'
 import { type ListenOptions, type RemoteListener, RemoteListeners } from './listening.ts'
 import { Process, type ProcessRequest, type ProcessSurroundings, type Pty, startProcess } from './process.ts'
 import { type Security, securityOf } from './security.ts'
+import { type SftpOptions, sftpOver } from './sftp.ts'
 import { type CallOptions, unlessAborted, within } from './waiting.ts'
 
 /** Options of a channel that is opened. */
@@ -121,6 +123,23 @@ export class Client {
         signal?.removeEventListener('abort', abort)
       }
       return channel
+    })
+  }
+
+  /**
+   * Starts SFTP, and gives its client; several may run side by side. Rejects with SftpStartError when the program over there ends
+   * instead, with ChannelRequestError when the server refuses it, and with ProtocolError when something else than SFTP answers.
+   */
+  sftp(options: SftpOptions = {}): Promise<SftpClient> {
+    const { command, subsystem = 'sftp' } = options
+    const request = command === undefined ? { ...options, subsystem } : { ...options, command }
+    return within('starting SFTP', options, async (signal) => {
+      const channel = await this.#sessionChannel(options, signal)
+      return unlessAborted(
+        sftpOver(channel, () => this.#startProcess(channel, request), { signal, trace: options.trace }),
+        signal,
+        (late) => late.destroy(),
+      )
     })
   }
 

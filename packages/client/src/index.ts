@@ -54,4 +54,5 @@ export {
   type X11Forwarding,
 } from './process.ts'
 export { type Security, securityOf } from './security.ts'
+export { type SftpOptions, SftpStartError } from './sftp.ts'
 export type { CallOptions } from './waiting.ts'

@@ -7,10 +7,14 @@ import type { BytePipe, PipeAddresses } from './pipe.ts'
 const highWaterMark = 256 * 1024
 
 /**
- * `channel`'s standard data as a pipe. Extended data is passed over. `onClose` comes with the peer's EOF; what is written afterwards
+ * `channel`'s standard data as a pipe. Extended data (a program's stderr) goes to `onStderr`, or is passed over. `onClose` comes with the peer's EOF; what is written afterwards
  * still goes to the peer, and `onDrain` still comes: what cannot be sent any more takes no room.
  */
-export function channelPipe(channel: Channel, addresses: PipeAddresses = {}): BytePipe & PipeAddresses {
+export function channelPipe(
+  channel: Channel,
+  addresses: PipeAddresses = {},
+  onStderr: (bytes: Uint8Array) => void = () => undefined,
+): BytePipe & PipeAddresses {
   let waiting = 0
   let congested = false
   let paused = false
@@ -34,7 +38,10 @@ export function channelPipe(channel: Channel, addresses: PipeAddresses = {}): By
       close,
     })
     channel.attach(1, {
-      data: (bytes) => channel.consumed(bytes.length),
+      data: (bytes) => {
+        channel.consumed(bytes.length)
+        onStderr(bytes)
+      },
       end: () => undefined,
       close: () => undefined,
     })
