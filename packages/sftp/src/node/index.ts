@@ -1,4 +1,7 @@
 export { BufferPool } from './buffer-pool.ts'
+export { type DirectoryOptions, directory, type QuotaChange } from './directory.ts'
+export type { DirectoryFile } from './directory-files.ts'
+export type { DirectoryListing, OwnerNames } from './directory-listing.ts'
 export {
   type Downloaded,
   type DownloadFileOptions,

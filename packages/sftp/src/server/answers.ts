@@ -4,11 +4,11 @@ import { UsageError } from '@hawser/wire'
 import { SftpStatus } from '../protocol/constants.ts'
 import type { SftpReply, SftpRequest } from '../protocol/messages.ts'
 import { type ExtendedCall, extendedCall } from './extended-calls.ts'
-import type { Awaitable, SftpHandlers, SftpPath } from './handlers.ts'
+import type { Awaitable, RequestPath, SftpHandlers } from './handlers.ts'
 import { longnameOf } from './longname.ts'
 import { type OpenDirectory, type OpenFile, OpenHandles } from './open-handles.ts'
 import { Order } from './order.ts'
-import { normalPath, pathBytes, sftpPath } from './paths.ts'
+import { normalPath, pathBytes, requestPath } from './paths.ts'
 import { endReply, errorReply, okReply, statusReply, unsupportedReply } from './status.ts'
 
 export interface AnswersOptions {
@@ -105,7 +105,7 @@ export class Answers<F, D> {
       case 'rmdir':
         return this.#onPath('rmdir', request.path, true, h.rmdir?.bind(h), toOk, answer)
       case 'realpath': {
-        const find = h.realpath?.bind(h) ?? (({ bytes }: SftpPath) => normalPath(bytes))
+        const find = h.realpath?.bind(h) ?? (({ bytes }: RequestPath) => normalPath(bytes))
         return this.#onPath('realpath', request.path, false, find, toName, answer)
       }
       case 'readlink':
@@ -138,7 +138,7 @@ export class Answers<F, D> {
   #openPath<T>(
     op: string,
     path: Uint8Array,
-    open: ((path: SftpPath) => Awaitable<T>) | undefined,
+    open: ((path: RequestPath) => Awaitable<T>) | undefined,
     answer: Answer,
     what: { add(value: T): Uint8Array; close(value: T): Awaitable<void> },
   ): void {
@@ -153,7 +153,7 @@ export class Answers<F, D> {
         return end(statusReply(SftpStatus.failure, `${this.#o.maxHandles} files are open, which is the most`))
       this.#open++
       settle(
-        () => open(sftpPath(path)),
+        () => open(requestPath(path)),
         (value) => {
           if (!this.#over) return end({ type: 'handle', handle: what.add(value) })
           // The client is gone: nobody would ever close it.
@@ -245,7 +245,7 @@ export class Answers<F, D> {
       call.op,
       () =>
         call.run(
-          call.paths.map(sftpPath),
+          call.paths.map(requestPath),
           known.map(({ value }) => value),
         ),
       (reply) => reply ?? unsupportedReply,
@@ -282,7 +282,7 @@ export class Answers<F, D> {
     op: string,
     path: Uint8Array,
     changes: boolean,
-    call: ((path: SftpPath) => Awaitable<T>) | undefined,
+    call: ((path: RequestPath) => Awaitable<T>) | undefined,
     toReply: (value: T) => SftpReply,
     answer: Answer,
   ): void {
@@ -291,7 +291,7 @@ export class Answers<F, D> {
     if (problem !== undefined) return answer(problem)
     this.#order.onPaths(
       changes,
-      this.#work(op, () => call(sftpPath(path)), toReply, answer),
+      this.#work(op, () => call(requestPath(path)), toReply, answer),
     )
   }
 
@@ -299,7 +299,7 @@ export class Answers<F, D> {
     op: string,
     one: Uint8Array,
     two: Uint8Array,
-    call: ((one: SftpPath, two: SftpPath) => Awaitable<void>) | undefined,
+    call: ((one: RequestPath, two: RequestPath) => Awaitable<void>) | undefined,
     answer: Answer,
   ): void {
     if (call === undefined) return answer(unsupportedReply)
@@ -307,7 +307,7 @@ export class Answers<F, D> {
     if (problem !== undefined) return answer(problem)
     this.#order.onPaths(
       true,
-      this.#work(op, () => call(sftpPath(one), sftpPath(two)), toOk, answer),
+      this.#work(op, () => call(requestPath(one), requestPath(two)), toOk, answer),
     )
   }
 

@@ -11,7 +11,7 @@ import {
   usersGroupsReply,
 } from '../protocol/extensions.ts'
 import type { ExtensionPair, SftpReply } from '../protocol/messages.ts'
-import type { Awaitable, PathResult, SftpHandlers, SftpPath } from './handlers.ts'
+import type { Awaitable, PathResult, RequestPath, SftpHandlers } from './handlers.ts'
 import { pathBytes } from './paths.ts'
 import { okReply, statusReply } from './status.ts'
 
@@ -22,7 +22,7 @@ export interface ExtendedCall<F> {
   readonly handles: readonly Uint8Array[]
   readonly changes: boolean
   /** `paths` and `files` are those of the call, in order. */
-  run(paths: readonly SftpPath[], files: readonly F[]): Awaitable<SftpReply | undefined>
+  run(paths: readonly RequestPath[], files: readonly F[]): Awaitable<SftpReply | undefined>
 }
 
 export interface AnnouncedLimits {
@@ -74,22 +74,22 @@ function known<F, D>(
     case 'posixRename': {
       const { oldpath, newpath } = decode(name)
       return call(name, true, [oldpath, newpath], [], ([from, to]) =>
-        then(h.posixRename?.(from as SftpPath, to as SftpPath), () => okReply),
+        then(h.posixRename?.(from as RequestPath, to as RequestPath), () => okReply),
       )
     }
     case 'hardlink': {
       const { oldpath, newpath } = decode(name)
       return call(name, true, [oldpath, newpath], [], ([from, to]) =>
-        then(h.hardlink?.(from as SftpPath, to as SftpPath), () => okReply),
+        then(h.hardlink?.(from as RequestPath, to as RequestPath), () => okReply),
       )
     }
     case 'lsetstat': {
       const { path, attrs } = decode(name)
-      return call(name, true, [path], [], ([p]) => then(h.lsetstat?.(p as SftpPath, attrs), () => okReply))
+      return call(name, true, [path], [], ([p]) => then(h.lsetstat?.(p as RequestPath, attrs), () => okReply))
     }
     case 'statvfs':
       return call(name, false, [decode(name).path], [], ([path]) =>
-        then(h.statvfs?.(path as SftpPath), (value) => value && extendedReply(statvfsReply.encode(value))),
+        then(h.statvfs?.(path as RequestPath), (value) => value && extendedReply(statvfsReply.encode(value))),
       )
     case 'fstatvfs':
       return call(name, false, [], [decode(name).handle], (_, [file]) =>
@@ -101,7 +101,7 @@ function known<F, D>(
       )
     case 'expandPath':
       return call(name, false, [decode(name).path], [], ([path]) =>
-        then(h.expandPath?.(path as SftpPath), nameReply),
+        then(h.expandPath?.(path as RequestPath), nameReply),
       )
     case 'copyData': {
       const { readFromHandle, readFromOffset, readDataLength, writeToHandle, writeToOffset } = decode(name)

@@ -7,7 +7,7 @@ import type { SftpReply } from '../protocol/messages.ts'
 export type Awaitable<T> = T | PromiseLike<T>
 
 /** A path or name as the client sent it. It has no NUL, is never longer than the limit, and may be anything else: `..`, empty, no UTF-8. */
-export interface SftpPath {
+export interface RequestPath {
   readonly bytes: Uint8Array
   /** As UTF-8; what is none becomes U+FFFD, so that two paths may have the same text. */
   readonly text: string
@@ -56,7 +56,7 @@ export interface ServeErrorFacts {
  */
 export interface SftpHandlers<F = unknown, D = unknown> {
   /** `flags` are bits of `OpenFlag`. */
-  open?(path: SftpPath, flags: number, attrs: Attributes): Awaitable<F>
+  open?(path: RequestPath, flags: number, attrs: Attributes): Awaitable<F>
   /** At most `length` bytes from `offset` on, and they must stay as they are; none or undefined is the end of the file. */
   read?(file: F, offset: bigint, length: number): Awaitable<Uint8Array | undefined>
   /** `data` may be used until the write is done: what is to be kept longer has to be copied. */
@@ -66,34 +66,34 @@ export interface SftpHandlers<F = unknown, D = unknown> {
   fstat?(file: F): Awaitable<Attributes>
   fsetstat?(file: F, attrs: Attributes): Awaitable<void>
 
-  opendir?(path: SftpPath): Awaitable<D>
+  opendir?(path: RequestPath): Awaitable<D>
   /** Some more of the names, as many as are at hand; none or undefined is the end. Long lists are cut into replies by the caller. */
   readdir?(directory: D): Awaitable<readonly DirectoryItem[] | undefined>
   closedir?(directory: D): Awaitable<void>
 
-  stat?(path: SftpPath): Awaitable<Attributes>
+  stat?(path: RequestPath): Awaitable<Attributes>
   /** As `stat`, of the link itself. */
-  lstat?(path: SftpPath): Awaitable<Attributes>
-  setstat?(path: SftpPath, attrs: Attributes): Awaitable<void>
-  remove?(path: SftpPath): Awaitable<void>
-  mkdir?(path: SftpPath, attrs: Attributes): Awaitable<void>
-  rmdir?(path: SftpPath): Awaitable<void>
-  realpath?(path: SftpPath): Awaitable<PathResult>
-  readlink?(path: SftpPath): Awaitable<PathResult>
-  symlink?(target: SftpPath, link: SftpPath): Awaitable<void>
+  lstat?(path: RequestPath): Awaitable<Attributes>
+  setstat?(path: RequestPath, attrs: Attributes): Awaitable<void>
+  remove?(path: RequestPath): Awaitable<void>
+  mkdir?(path: RequestPath, attrs: Attributes): Awaitable<void>
+  rmdir?(path: RequestPath): Awaitable<void>
+  realpath?(path: RequestPath): Awaitable<PathResult>
+  readlink?(path: RequestPath): Awaitable<PathResult>
+  symlink?(target: RequestPath, link: RequestPath): Awaitable<void>
   /** Fails when `to` exists. */
-  rename?(from: SftpPath, to: SftpPath): Awaitable<void>
+  rename?(from: RequestPath, to: RequestPath): Awaitable<void>
 
   /** As rename(2): `to` is replaced. */
-  posixRename?(from: SftpPath, to: SftpPath): Awaitable<void>
-  hardlink?(existing: SftpPath, link: SftpPath): Awaitable<void>
+  posixRename?(from: RequestPath, to: RequestPath): Awaitable<void>
+  hardlink?(existing: RequestPath, link: RequestPath): Awaitable<void>
   fsync?(file: F): Awaitable<void>
-  statvfs?(path: SftpPath): Awaitable<FileSystemStatistics>
+  statvfs?(path: RequestPath): Awaitable<FileSystemStatistics>
   fstatvfs?(file: F): Awaitable<FileSystemStatistics>
   /** As `setstat`, of the link itself. */
-  lsetstat?(path: SftpPath, attrs: Attributes): Awaitable<void>
+  lsetstat?(path: RequestPath, attrs: Attributes): Awaitable<void>
   /** As `realpath`, with `~` and `~user` in front. */
-  expandPath?(path: SftpPath): Awaitable<PathResult>
+  expandPath?(path: RequestPath): Awaitable<PathResult>
   copyData?(copy: CopyRange<F>): Awaitable<void>
   /** An empty name means the user who is logged in. */
   homeDirectory?(username: string): Awaitable<PathResult>

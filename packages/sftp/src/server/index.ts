@@ -4,9 +4,9 @@ export type {
   CopyRange,
   DirectoryItem,
   PathResult,
+  RequestPath,
   ServeErrorFacts,
   SftpHandlers,
-  SftpPath,
 } from './handlers.ts'
 export { type SftpServerEvent, SftpServerMachine, type SftpServerMachineOptions } from './machine.ts'
 export { type ServeSftpOptions, serveSftp } from './serve.ts'

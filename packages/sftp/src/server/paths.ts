@@ -1,13 +1,13 @@
 /** Paths and names as bytes, which is what they are on most systems. */
 
 import { concat, utf8Decode, utf8Encode } from '@hawser/wire'
-import type { PathResult, SftpPath } from './handlers.ts'
+import type { PathResult, RequestPath } from './handlers.ts'
 
 const slash = 0x2f
 const dot = 0x2e
 
 /** A path of the client with its text, which is made when it is asked for. */
-export function sftpPath(bytes: Uint8Array): SftpPath {
+export function requestPath(bytes: Uint8Array): RequestPath {
   return {
     bytes,
     get text() {
