@@ -57,3 +57,4 @@ export {
   type TerminalSize,
   type X11Forwarding,
 } from './session-requests.ts'
+export { serveSftpProgram } from './sftp.ts'

@@ -1,6 +1,7 @@
 /** A `session` channel from the server's side: typed requests, and one program per channel. */
 
 import type { Channel, IncomingRequest } from '@hawser/session'
+import type { ServeSftpOptions, SftpHandlers } from '@hawser/sftp/server'
 import { utf8Encode } from '@hawser/wire'
 import { ServerProcess } from './server-process.ts'
 import {
@@ -10,6 +11,7 @@ import {
   sessionRequests,
   type X11Forwarding,
 } from './session-requests.ts'
+import { serveSftpProgram } from './sftp.ts'
 
 /** A client wants a program to run. Answer it by `accept` or `reject`, once, at once or later. */
 export interface ProgramRequest {
@@ -56,6 +58,7 @@ export class SessionChannel {
   #onExec: ((request: ExecRequest) => void) | undefined
   #onShell: ((request: ProgramRequest) => void) | undefined
   #onSubsystem: ((request: SubsystemRequest) => void) | undefined
+  #onSftp: ((request: ProgramRequest) => void) | undefined
   #onX11: ((request: X11ForwardRequest) => void) | undefined
   #onAgentForward: ((request: Asked) => void) | undefined
   #onOther: ((request: IncomingRequest) => void) | undefined
@@ -88,6 +91,15 @@ export class SessionChannel {
   /** Takes the request for a login shell. */
   onShell(handler: (request: ProgramRequest) => void): this {
     this.#onShell = handler
+    return this
+  }
+
+  /**
+   * Serves the subsystem `sftp` by `handlers`, such as `directory(path)` of `@hawser/sftp/node`, and ends it in order: an exit status,
+   * without which scp takes a transfer for failed, then the close, which sftp waits for. Other subsystems still go to `onSubsystem`.
+   */
+  onSftp<F, D>(handlers: SftpHandlers<F, D>, options: ServeSftpOptions = {}): this {
+    this.#onSftp = (request) => void serveSftpProgram(request.accept(), handlers, options)
     return this
   }
 
@@ -138,7 +150,12 @@ export class SessionChannel {
         this.#program(request, this.#onExec, { command: request.command })
       },
       shell: (request) => this.#program(request, this.#onShell, {}),
-      subsystem: (request) => this.#program(request, this.#onSubsystem, { name: request.subsystem }),
+      subsystem: (request) =>
+        this.#program(
+          request,
+          request.subsystem === 'sftp' && this.#onSftp !== undefined ? this.#onSftp : this.#onSubsystem,
+          { name: request.subsystem },
+        ),
       windowChange: (size) => {
         if (this.#pty === undefined) return
         this.#pty = { ...this.#pty, ...size }
