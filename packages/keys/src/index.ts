@@ -122,7 +122,6 @@ export {
   type KnownHosts,
   type KnownHostVerdict,
   parseKnownHosts,
-  type TrustFileProblem,
 } from './trust/known-hosts.ts'
 export {
   addKnownHost,
@@ -134,4 +133,5 @@ export {
   type RemovedKnownHosts,
   removeKnownHost,
 } from './trust/known-hosts-edit.ts'
+export type { TrustFileProblem } from './trust/lines.ts'
 export { createVerifier, type KeyPolicy, securityKeyFacts, whyUnusable } from './verify.ts'

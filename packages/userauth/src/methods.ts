@@ -123,13 +123,14 @@ const certificateSuffix = '-cert-v01@openssh.com'
 
 /** The key type that a signature algorithm is for (RFC 8332 §3: `rsa-sha2-*` are for `ssh-rsa` keys). */
 export function keyTypeOf(algorithm: string): string {
-  const certificate = algorithm.endsWith(certificateSuffix)
-  const plain = signatureNameOf(algorithm)
-  const type = plain === 'rsa-sha2-256' || plain === 'rsa-sha2-512' ? 'ssh-rsa' : plain
-  return certificate ? type + certificateSuffix : type
+  const rsa = /^rsa-sha2-(?:256|512)(-cert-v01@openssh\.com)?$/.exec(algorithm)
+  return rsa === null ? algorithm : `ssh-rsa${rsa[1] ?? ''}`
 }
 
 /** The algorithm name inside a signature made by `algorithm`: certificates sign by the name of their plain key. */
 export function signatureNameOf(algorithm: string): string {
-  return algorithm.endsWith(certificateSuffix) ? algorithm.slice(0, -certificateSuffix.length) : algorithm
+  if (!algorithm.endsWith(certificateSuffix)) return algorithm
+  const plain = algorithm.slice(0, -certificateSuffix.length)
+  // The plain names of security keys have the domain that their certificates' names have at the end.
+  return plain.startsWith('sk-') ? `${plain}@openssh.com` : plain
 }

@@ -117,7 +117,7 @@ export class Context {
 
 const keygen = findProgram('ssh-keygen') ?? 'ssh-keygen'
 
-export const publicTypes = [
+const publicTypes = [
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
   'ecdsa-sha2-nistp384',
@@ -152,10 +152,6 @@ export function makeKeyPool(): KeyPool {
 
 export function dropKeyPool({ folder }: KeyPool): void {
   removeFolder(folder)
-}
-
-export function readPublic(path: string): PublicKey {
-  return parsePublicKey(readFileSync(path, 'utf8'))
 }
 
 /** p, q and g of a DSA key of ssh-keygen's. */

@@ -2,7 +2,6 @@
 
 import {
   bubbleBabbleFingerprint,
-  describeKey,
   fingerprint,
   fingerprintLine,
   formatPublicKey,
@@ -96,15 +95,10 @@ function bubbleLine(key: PublicKey): string {
   return fingerprintLine(key).replace(fingerprint(key), bubbleBabbleFingerprint(key))
 }
 
-export function fileOf(keys: readonly PublicKey[]): string {
+function fileOf(keys: readonly PublicKey[]): string {
   return keys.map((key) => `${formatPublicKey(key)}\n`).join('')
 }
 
 export function linesOf(text: string): string[] {
   return text.split('\n').slice(0, -1)
-}
-
-/** `ED25519 SHA256:…` as it stands in many outputs. */
-export function shortName(key: PublicKey): string {
-  return `${describeKey(key).label} key ${fingerprint(key)}`
 }

@@ -7,7 +7,7 @@ import type { PublicKey } from '../key.ts'
 import { publicKeyFromBlob } from '../public-blob.ts'
 import { certificateTypeNamed, readPlainBlob } from './types.ts'
 
-export const format = 'OpenSSH certificate'
+const format = 'OpenSSH certificate'
 
 /** The `validBefore` of certificates without an end. */
 export const forever = 0xffff_ffff_ffff_ffffn

@@ -9,7 +9,7 @@ import { KeyError } from '../errors.ts'
 import { looksLikeLine, readLine } from '../formats/openssh-line.ts'
 import type { PublicKey } from '../key.ts'
 import { fitsPatternList, matchesPattern } from './host-patterns.ts'
-import type { TrustFileProblem } from './known-hosts.ts'
+import { readLines, type TrustFileProblem } from './lines.ts'
 import { readLineOptions } from './option-list.ts'
 
 export interface AllowedSigner {
@@ -60,18 +60,7 @@ export interface AllowedSigners {
 
 /** Reads the text of an allowed_signers file. Times without `Z` are by the local time zone, as in ssh-keygen, or by `timeZone`. */
 export function parseAllowedSigners(text: string, options: TimeZoneOptions = {}): AllowedSigners {
-  const entries: AllowedSigner[] = []
-  const problems: TrustFileProblem[] = []
-  for (const [index, raw] of text.split('\n').entries()) {
-    const content = raw.trim()
-    if (content === '' || content.startsWith('#')) continue
-    try {
-      entries.push(readEntry(content, index + 1, options))
-    } catch (error) {
-      if (!(error instanceof KeyError)) throw error
-      problems.push({ line: index + 1, message: error.message })
-    }
-  }
+  const { entries, problems } = readLines(text, (content, line) => readEntry(content, line, options))
   return Object.freeze({
     entries,
     problems,

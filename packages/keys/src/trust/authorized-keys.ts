@@ -3,7 +3,7 @@
 import { KeyError } from '../errors.ts'
 import { looksLikeLine, readLine } from '../formats/openssh-line.ts'
 import type { PublicKey } from '../key.ts'
-import type { TrustFileProblem } from './known-hosts.ts'
+import { readLines, type TrustFileProblem } from './lines.ts'
 import { type LineOption, readLineOptions } from './option-list.ts'
 
 export type AuthorizedKeyOption = LineOption
@@ -24,19 +24,7 @@ export interface AuthorizedKeys {
 
 /** Reads the text of an authorized_keys file. */
 export function parseAuthorizedKeys(text: string): AuthorizedKeys {
-  const entries: AuthorizedKey[] = []
-  const problems: TrustFileProblem[] = []
-  for (const [index, raw] of text.split('\n').entries()) {
-    const content = raw.trim()
-    if (content === '' || content.startsWith('#')) continue
-    try {
-      entries.push(readEntry(content, index + 1))
-    } catch (error) {
-      if (!(error instanceof KeyError)) throw error
-      problems.push({ line: index + 1, message: error.message })
-    }
-  }
-  return { entries, problems }
+  return readLines(text, readEntry)
 }
 
 function readEntry(content: string, line: number): AuthorizedKey {

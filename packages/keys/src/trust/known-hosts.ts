@@ -6,6 +6,7 @@ import { KeyError } from '../errors.ts'
 import { readLine, writeLine } from '../formats/openssh-line.ts'
 import type { PublicKey } from '../key.ts'
 import { matchesPatterns } from './host-patterns.ts'
+import { checkLength, readLines, type TrustFileProblem } from './lines.ts'
 
 /** `ok`: the key is known for the host. `unknown`: no key is. `changed`: another key is. `revoked`: it must never be accepted. */
 export type KnownHostStatus = 'ok' | 'unknown' | 'changed' | 'revoked'
@@ -24,12 +25,6 @@ export interface KnownHostEntry {
   /** As in the file: names, addresses and patterns with commas between them, or one hashed name. */
   readonly hosts: string
   readonly key: PublicKey
-}
-
-/** A line that says nothing, because it is not understood. OpenSSH passes over such lines too. */
-export interface TrustFileProblem {
-  readonly line: number
-  readonly message: string
 }
 
 export interface KnownHosts {
@@ -56,18 +51,7 @@ export function parseKnownHosts(
   text: string,
   { crypto = defaultProvider }: { readonly crypto?: CryptoProvider } = {},
 ): KnownHosts {
-  const entries: KnownHostEntry[] = []
-  const problems: TrustFileProblem[] = []
-  for (const [index, raw] of text.split('\n').entries()) {
-    const content = raw.trim()
-    if (content === '' || content.startsWith('#')) continue
-    try {
-      entries.push(readKnownHost(content, index + 1))
-    } catch (error) {
-      if (!(error instanceof KeyError)) throw error
-      problems.push({ line: index + 1, message: error.message })
-    }
-  }
+  const { entries, problems } = readLines(text, readKnownHost)
   return new KnownHostsFile(entries, problems, crypto)
 }
 
@@ -162,6 +146,7 @@ export function isFor(entry: KnownHostEntry, name: string, crypto: CryptoProvide
 
 /** The entry in one line without white space around it. Throws {@link KeyError}. */
 export function readKnownHost(content: string, line: number): KnownHostEntry {
+  checkLength(content)
   const [, marker, hosts, rest] = /^(?:@(\S+)[ \t]+)?(\S+)[ \t]+(.*)$/.exec(content) ?? []
   if (hosts === undefined || rest === undefined)
     throw new KeyError('SSH_KEY_FORMAT', 'a line of known_hosts needs hosts, a key type and a key')
