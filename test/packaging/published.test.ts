@@ -99,18 +99,24 @@ describe.skipIf(why !== undefined)(`installed by npm${why === undefined ? '' : `
 
   describePeers(['sshd'], 'at sshd', () => {
     for (const bundler of ['webpack', 'rollup'])
-      test.each(formats)(`%s through ${bundler}: no warnings, and the bundle runs`, async (name) => {
-        const place = programs(project, 'ssh2')
-        const into = join(place, 'bundle')
-        const program = fileURLToPath(new URL('./dependents/bundle.cjs', import.meta.url))
-        const bundled = await run(process.execPath, [program, bundler, project, join(place, name), into])
-        expect(bundled).toMatchObject({ stderr: '', text: '', code: 0 })
-        const { host, port, user: username, userKeys } = sshd
-        const privateKey = userKeys.get('ed25519')?.privateText
-        const TARGET = JSON.stringify({ host, port, username, privateKey })
-        const result = await run(process.execPath, [join(into, 'main.js')], { env: { TARGET } })
-        expect(result).toMatchObject({ stderr: '', text: `${seen}it runs\n`, code: 0 })
-      })
+      test.each(formats)(
+        `%s through ${bundler}: no warnings, and the bundle runs`,
+        { timeout: 3 * minutes },
+        async (name) => {
+          const place = programs(project, 'ssh2')
+          const into = join(place, 'bundle')
+          const program = fileURLToPath(new URL('./dependents/bundle.cjs', import.meta.url))
+          const bundled = await run(process.execPath, [program, bundler, project, join(place, name), into], {
+            timeoutMs: 2 * minutes,
+          })
+          expect(bundled).toMatchObject({ stderr: '', text: '', code: 0 })
+          const { host, port, user: username, userKeys } = sshd
+          const privateKey = userKeys.get('ed25519')?.privateText
+          const TARGET = JSON.stringify({ host, port, username, privateKey })
+          const result = await run(process.execPath, [join(into, 'main.js')], { env: { TARGET } })
+          expect(result).toMatchObject({ stderr: '', text: `${seen}it runs\n`, code: 0 })
+        },
+      )
 
     test('packages that depend on ssh2 do their jobs', { timeout: 5 * minutes }, async () => {
       const rows = await work(project, sshd)
