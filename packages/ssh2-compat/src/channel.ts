@@ -29,7 +29,7 @@ export interface ChannelParts {
 }
 
 /** The arguments of `exit`, repeated by `close`. */
-type Exit =
+export type Exit =
   | readonly [code: number]
   | readonly [code: null, signal: string, coreDumped: boolean, description: string, language: string]
 
@@ -244,7 +244,7 @@ export class Channel extends Stream {
 }
 
 /** The arguments of an `exit` event; undefined for any other request and for one that makes no sense. */
-function readExit(request: IncomingRequest): Exit | undefined {
+export function readExit(request: IncomingRequest): Exit | undefined {
   if (request.name === 'exit-status') {
     const status = decoded(channelRequests.exitStatus, request.data)
     return status === undefined ? undefined : [status.exitStatus]

@@ -5,10 +5,14 @@ import { ChannelRequestError, channelRequests, channelTypes } from '@hawser/conn
 import type { Channel as SessionChannel } from '@hawser/session'
 import { Channel } from './channel.ts'
 import type { Forwards } from './client-forwards.ts'
+import { debugTrace } from './debug.ts'
 import { requestError } from './errors.ts'
 import { Link } from './link.ts'
 import { type Program, type ProgramWish, programRequest } from './program-options.ts'
-import type { ClientCallback } from './types.ts'
+import type { SftpClient } from './sftp-client.ts'
+import { openSftpClient } from './sftp-open.ts'
+import type { SFTPWrapper } from './sftp-wrapper.ts'
+import type { ClientCallback, ClientSFTPCallback, DebugFunction } from './types.ts'
 
 /** Starts the programs of one connection. */
 export class Programs {
@@ -40,6 +44,17 @@ export class Programs {
       },
     )
     return this.#link.writable
+  }
+
+  /** Gives `callback` an SFTP client over the subsystem `sftp`. */
+  sftp(wish: ProgramWish, debug: DebugFunction | null | undefined, callback: ClientSFTPCallback): void {
+    const done = (error: Error | undefined, sftp?: SftpClient): void =>
+      Link.run(() => callback(error, sftp as unknown as SFTPWrapper))
+    const software = this.#link.session.remoteIdent?.software ?? ''
+    void this.start({ subsystem: 'sftp' }, wish).then(
+      (core) => openSftpClient(core, software, debugTrace(debug), done),
+      (error: Error) => done(error),
+    )
   }
 
   /** The channel underneath, once the program has started; rejects with the error that programs of ssh2 know. */

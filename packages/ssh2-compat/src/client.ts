@@ -18,6 +18,7 @@ import type {
   Callback,
   ClientCallback,
   ClientForwardCallback,
+  ClientSFTPCallback,
   ConnectConfig,
   ExecOptions,
   PseudoTtyOptions,
@@ -109,11 +110,16 @@ export class Client extends Emitter {
     return this.#connected().programs.run({ subsystem: name }, {}, callback)
   }
 
-  /** SFTP is not part of this package yet: `callback` gets an error that says so. */
-  sftp(environment: unknown, callback?: (err: Error | undefined, sftp?: never) => void): boolean {
-    const done = (typeof environment === 'function' ? environment : callback) as (err: Error) => void
-    const { link } = this.#connected()
-    Link.run(() => done(new Error('SFTP is not served by this version of @hawser/ssh2-compat yet')))
+  /** Starts SFTP; `environment` is set before. */
+  sftp(callback: ClientSFTPCallback): boolean
+  sftp(environment: ShellOptions['env'], callback: ClientSFTPCallback): boolean
+  sftp(environment: ShellOptions['env'] | ClientSFTPCallback, callback?: ClientSFTPCallback): boolean {
+    const [env, done] =
+      typeof environment === 'function'
+        ? [undefined, environment]
+        : [environment, callback as ClientSFTPCallback]
+    const { link, programs, settings } = this.#connected()
+    programs.sftp(env === undefined || env === null ? {} : { env }, settings.debug, done)
     return link.writable
   }
 

@@ -6,6 +6,7 @@ import { ChannelOpenReason, channelTypes, globalRequests } from '@hawser/connect
 import type { AlgorithmNames } from '@hawser/crypto'
 import type { Signer } from '@hawser/keys'
 import { type AuthExchange, beginServer, type IncomingChannel, type IncomingRequest } from '@hawser/session'
+import type { Trace } from '@hawser/wire'
 import { authContext } from './auth-context.ts'
 import { Channel } from './channel.ts'
 import { header, lines, requestInfo, withLineEnd } from './connection-info.ts'
@@ -49,6 +50,7 @@ export class Connection extends Emitter {
   noMoreSessions = false
   readonly #link: Link
   readonly #settings: ConnectionSettings
+  readonly #trace: Trace | undefined
 
   constructor(
     settings: ConnectionSettings,
@@ -60,6 +62,7 @@ export class Connection extends Emitter {
     this._sock = socket
     this.#settings = settings
     const trace = debugTrace(settings.debug, label)
+    this.#trace = trace
     this.#link = new Link({
       emitter: this,
       socket,
@@ -192,7 +195,7 @@ export class Connection extends Emitter {
         return this.#offer(
           'session',
           open,
-          () => new Session(open.accept(), this.#link, this.#settings.highWaterMark),
+          () => new Session(open.accept(), this.#link, { ...this.#settings, trace: this.#trace }),
         )
       case channelTypes.directTcpip.name: {
         const o = decoded(channelTypes.directTcpip, open.data)

@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts'
 import type { ClientErrorExtensions } from './errors.ts'
 import type { ParsedKey } from './keys.ts'
 import type { Session } from './session.ts'
+import type { SFTPWrapper } from './sftp-wrapper.ts'
 import type {
   AcceptConnection,
   ChangePasswordCallback,
@@ -23,6 +24,7 @@ import type {
 export type ClientChannel = Channel
 /** A channel as a server has it: `stderr` is written. */
 export type ServerChannel = Channel
+export type AcceptSftpConnection = () => SFTPWrapper
 export type ServerCallback = (err: Error | undefined, channel: ServerChannel) => void
 export type ChannelType = 'session' | 'sftp' | 'direct-tcpip' | 'direct-streamlocal@openssh.com'
 export type ChannelSubType = 'exec' | 'shell' | 'subsystem'
@@ -171,6 +173,7 @@ export interface SessionEvents {
   'auth-agent': [accept: SessionAccept, reject: SessionAcceptReject]
   shell: [accept: AcceptConnection, reject: RejectConnection]
   exec: [accept: AcceptConnection, reject: RejectConnection, info: ExecInfo]
+  sftp: [accept: AcceptSftpConnection, reject: RejectConnection]
   subsystem: [accept: AcceptConnection, reject: RejectConnection, info: SubsystemInfo]
   eof: []
   end: []

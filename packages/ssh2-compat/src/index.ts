@@ -43,5 +43,8 @@ export {
 } from './module.ts'
 export type { ServerConnectionListener } from './server.ts'
 export type { Session } from './session.ts'
+export type * from './sftp-types.ts'
+export type * from './sftp-wrapper.ts'
+export type { Stats } from './stats.ts'
 export type * from './types.ts'
 export { utils } from './utils.ts'

@@ -2,15 +2,26 @@
 
 import { type Asked, sessionRequests, type TerminalSize } from '@hawser/server'
 import type { Channel as SessionChannel } from '@hawser/session'
+import type { Trace } from '@hawser/wire'
 import { Channel } from './channel.ts'
 import { type EmitterOf, emitterOf } from './emitter.ts'
 import type { SessionEvents } from './event-types.ts'
 import { Link } from './link.ts'
+import { openSftpServer } from './sftp-open.ts'
+import type { SftpServer } from './sftp-server.ts'
 
 /** Listeners have types. */
 const Emitter: EmitterOf<SessionEvents> = emitterOf()
 
 type Answer = (() => unknown) | undefined
+
+/** What a session takes over from its connection. */
+export interface SessionSettings {
+  readonly highWaterMark: number | undefined
+  /** Our identification, if the program gave one. */
+  readonly ident: string | undefined
+  readonly trace: Trace | undefined
+}
 
 /**
  * One `session` channel. A request without a listener is refused. `accept` and `reject` are undefined where the client
@@ -22,14 +33,14 @@ export class Session extends Emitter {
   readonly server = true
   readonly #core: SessionChannel
   readonly #link: Link
-  readonly #highWaterMark: number | undefined
+  readonly #settings: SessionSettings
   #asked = false
 
-  constructor(core: SessionChannel, link: Link, highWaterMark: number | undefined) {
+  constructor(core: SessionChannel, link: Link, settings: SessionSettings) {
     super()
     this.#core = core
     this.#link = link
-    this.#highWaterMark = highWaterMark
+    this.#settings = settings
     // Listeners are attached once the program has this object.
     queueMicrotask(() => this.#listen())
     core.onRemoteEnd = () => {
@@ -73,8 +84,13 @@ export class Session extends Emitter {
       signal: (name) => this.emit('signal', undefined, undefined, { name }),
       shell: (request) => this.#program('shell', 'shell', request),
       exec: (request) => this.#program('exec', 'exec', request, { command: request.command }),
-      subsystem: (request) =>
-        this.#program('subsystem', `subsystem:${request.subsystem}`, request, { name: request.subsystem }),
+      subsystem: (request) => {
+        const name = request.subsystem
+        // Nobody who serves SFTP as such: whoever serves subsystems may.
+        if (name === 'sftp' && this.listenerCount('sftp') > 0)
+          this.#start('sftp', 'sftp', request, () => this.#sftp())
+        else this.#program('subsystem', `subsystem:${name}`, request, { name })
+      },
     })
   }
 
@@ -121,13 +137,19 @@ export class Session extends Emitter {
     if (!this.emit(event, accept, reject, ...info)) reject()
   }
 
+  #sftp(): SftpServer {
+    const { software = '' } = this.#link.session.remoteIdent ?? {}
+    return openSftpServer(this.#core, { client: software, ...this.#settings })
+  }
+
   #channel(subtype: string): Channel {
+    const { highWaterMark } = this.#settings
     return new Channel({
       core: this.#core,
       owner: this.#link,
       server: true,
       subtype,
-      ...(this.#highWaterMark === undefined ? {} : { highWaterMark: this.#highWaterMark }),
+      ...(highWaterMark === undefined ? {} : { highWaterMark }),
     })
   }
 }

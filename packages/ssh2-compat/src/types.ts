@@ -5,6 +5,7 @@ import type { ReadableStream, WritableStream } from 'node:stream/web'
 import type { AgentMethods, BaseAgent } from './agent.ts'
 import type { Channel } from './channel.ts'
 import type { ParsedKey } from './keys.ts'
+import type { SFTPWrapper } from './sftp-wrapper.ts'
 
 /** Names, or changes to the default list: single values and patterns are taken as well. */
 export type AlgorithmList<T extends string = string> =
@@ -146,7 +147,7 @@ export interface ConnectConfig {
   algorithms?: Algorithms | undefined
   /**
    * `true` compresses if the server can, 'force' fails if it cannot, `false` never does; by default only a server that
-   * insists is served. `algorithms.compress` wins.
+   * insists is served, be it by zlib from the first packet on. `algorithms.compress` wins.
    * @deprecated Use `algorithms.compress`.
    */
   compress?: boolean | 'force' | undefined
@@ -217,7 +218,7 @@ export type RejectConnection = () => boolean
 export type Callback = (err?: Error | null) => void
 export type ClientCallback = (err: Error | undefined, channel: Channel) => void
 export type ClientForwardCallback = (err: Error | undefined, port: number) => void
-export type ClientSFTPCallback = (err: Error | undefined, sftp: never) => void
+export type ClientSFTPCallback = (err: Error | undefined, sftp: SFTPWrapper) => void
 
 export interface EncryptedPrivateKey {
   key: string | Buffer

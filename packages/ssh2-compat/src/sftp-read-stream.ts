@@ -1,0 +1,148 @@
+/** A file of the server as ssh2's ReadStream: a readable in the manner of `fs.createReadStream`. */
+
+import { Readable, type Writable } from 'node:stream'
+import { ReadAhead } from '@hawser/sftp'
+import { asBuffer } from './channel-bytes.ts'
+import { openAttributes, openFlags, pathBytes } from './sftp-arguments.ts'
+import type { SftpCalls } from './sftp-calls.ts'
+import { requestFailure } from './sftp-errors.ts'
+import type { ReadStream, ReadStreamOptions, SFTPPath } from './sftp-types.ts'
+import { modeOf } from './stats.ts'
+import type { Callback } from './types.ts'
+
+/**
+ * Emits `open` with the handle and `ready`, unless it was given a handle. Reads ahead as far as the line is worth, and waits when
+ * nobody reads.
+ */
+export class SftpReadStream extends Readable implements ReadStream {
+  readonly path: string
+  readonly flags: string | number
+  readonly mode: number
+  readonly start: number | undefined
+  readonly end: number
+  readonly autoClose: boolean
+  handle: Buffer | null
+  readonly #calls: SftpCalls
+  readonly #path: Uint8Array
+  #ahead: ReadAhead | undefined
+
+  /** Throws for options that cannot be meant. */
+  constructor(calls: SftpCalls, path: SFTPPath, options?: ReadStreamOptions | BufferEncoding | null) {
+    const o: ReadStreamOptions = typeof options === 'string' ? { encoding: options } : (options ?? {})
+    const autoClose = o.autoClose ?? true
+    super({ highWaterMark: 65_536, ...plainOptions(o), autoDestroy: autoClose })
+    this.#calls = calls
+    this.#path = pathBytes(path)
+    this.path = typeof path === 'string' ? path : asBuffer(path).toString()
+    this.flags = o.flags ?? 'r'
+    this.mode = modeOf(o.mode ?? 0o666)
+    this.start = place('start', o.start)
+    this.end = place('end', o.end) ?? Infinity
+    this.autoClose = autoClose
+    this.handle = o.handle ?? null
+    openFlags(this.flags)
+    if ((this.start ?? 0) > this.end) throw new RangeError('"start" option must be <= "end" option')
+  }
+
+  get bytesRead(): number {
+    return this.#ahead?.delivered ?? 0
+  }
+
+  /** Where the next byte is. */
+  get pos(): number {
+    return (this.start ?? 0) + this.bytesRead
+  }
+
+  /** Whether the file is not open: not yet, or not any more. */
+  get pending(): boolean {
+    return this.handle === null
+  }
+
+  /** Closes the file; `callback` comes when it is closed. */
+  close(callback?: Callback): void {
+    if (typeof callback === 'function') {
+      if (this.closed) process.nextTick(callback)
+      else this.once('close', () => callback(this.errored))
+    }
+    this.destroy()
+  }
+
+  override _construct(done: (error?: Error) => void): void {
+    if (this.handle !== null) return done()
+    const request = {
+      type: 'open',
+      filename: this.#path,
+      pflags: openFlags(this.flags),
+      attrs: openAttributes(this.mode),
+    } as const
+    this.#calls.handle(request, (error, handle) => {
+      if (error !== undefined) return done(error)
+      this.handle = handle
+      done()
+      this.emit('open', handle)
+      this.emit('ready')
+    })
+  }
+
+  override _read(): void {
+    if (this.#ahead !== undefined) return this.#ahead.resume()
+    this.#ahead = new ReadAhead({
+      link: this.#calls.link,
+      handle: this.handle as Buffer,
+      start: this.start ?? 0,
+      ...(this.end === Infinity ? {} : { end: this.end + 1 }),
+      onData: (bytes) => this.push(asBuffer(bytes)),
+      onEnd: (error) => {
+        this.#calls.answered()
+        if (error === undefined) this.push(null)
+        else fail(this, requestFailure(error))
+      },
+    })
+    this.#ahead.start()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#ahead?.stop()
+    closeFile(this, this.#calls, error, done)
+  }
+}
+
+/** Closes the handle of a stream once; an error that was there before wins. */
+export function closeFile(
+  stream: { handle: Buffer | null },
+  calls: SftpCalls,
+  error: Error | null,
+  done: (error?: Error | null) => void,
+): void {
+  const { handle } = stream
+  stream.handle = null
+  if (handle === null) done(error)
+  else calls.status({ type: 'close', handle }, (closeError) => done(error ?? closeError ?? null))
+}
+
+/** With `autoClose` an error ends the stream; without, the handle stays open, for the program to close. */
+export function fail(stream: Readable | Writable, error: Error): void {
+  if ((stream as { autoClose?: boolean }).autoClose === false) stream.emit('error', error)
+  else stream.destroy(error)
+}
+
+/** What Node's streams make of options; theirs alone, and not what may be undefined. */
+export function plainOptions(
+  o: Pick<ReadStreamOptions, 'highWaterMark' | 'encoding' | 'signal' | 'emitClose'>,
+): object {
+  const { highWaterMark, encoding, signal, emitClose } = o
+  return Object.fromEntries(
+    Object.entries({ highWaterMark, encoding, signal, emitClose }).filter(
+      ([, value]) => value !== undefined && value !== null,
+    ),
+  )
+}
+
+/** A byte's number in a file. */
+export function place(name: string, value: number | undefined): number | undefined {
+  if (value === undefined || value === null || value === Infinity) return undefined
+  if (typeof value !== 'number') throw new TypeError(`"${name}" option must be a Number`)
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new RangeError(`"${name}" option must be a whole number from 0 on, not ${value}`)
+  return value
+}
