@@ -1,7 +1,7 @@
 /** Turns requests into calls of handlers, in the right order, and what comes back into replies. */
 
 import { UsageError } from '@hawser/wire'
-import { SftpStatus } from '../protocol/constants.ts'
+import { OpenFlag, SftpStatus } from '../protocol/constants.ts'
 import type { SftpReply, SftpRequest } from '../protocol/messages.ts'
 import { type ExtendedCall, extendedCall } from './extended-calls.ts'
 import type { Awaitable, RequestPath, SftpHandlers } from './handlers.ts'
@@ -49,12 +49,15 @@ export class Answers<F, D> {
         const { filename, pflags, attrs } = request
         const open = h.open?.bind(h)
         return this.#openPath('open', filename, open && ((path) => open(path, pflags, attrs)), answer, {
+          // sshfs asks for the attributes of a file that it makes without waiting for the handle.
+          changes: (pflags & (OpenFlag.create | OpenFlag.truncate)) !== 0,
           add: (file) => this.#handles.addFile(file),
           close: (file) => h.close?.(file),
         })
       }
       case 'opendir':
         return this.#openPath('opendir', request.path, h.opendir?.bind(h), answer, {
+          changes: false,
           add: (directory) => this.#handles.addDirectory(directory),
           close: (directory) => h.closedir?.(directory),
         })
@@ -140,11 +143,11 @@ export class Answers<F, D> {
     path: Uint8Array,
     open: ((path: RequestPath) => Awaitable<T>) | undefined,
     answer: Answer,
-    what: { add(value: T): Uint8Array; close(value: T): Awaitable<void> },
+    what: { readonly changes: boolean; add(value: T): Uint8Array; close(value: T): Awaitable<void> },
   ): void {
     const problem = open === undefined ? unsupportedReply : this.#pathProblem(path)
     if (problem !== undefined || open === undefined) return answer(problem ?? unsupportedReply)
-    this.#order.onPaths(false, (done) => {
+    this.#order.onPaths(what.changes, (done) => {
       const end = (reply: SftpReply): void => {
         answer(reply)
         done()
