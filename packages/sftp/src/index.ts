@@ -2,8 +2,9 @@ export type { ByteChannel } from './byte-channel.ts'
 export type { SftpCallOptions } from './client/ask.ts'
 export type { SftpMode, SftpTime } from './client/attribute-values.ts'
 export { type MakeDirectoryOptions, type RenameOptions, SftpClient } from './client/client.ts'
+export type { CopyOptions } from './client/copy-tree.ts'
 export { type ReadableOptions, type ReadRangeOptions, readableFile, readRange } from './client/download.ts'
-export { SftpFile } from './client/file.ts'
+export { type FileRangeOptions, type FileStreamOptions, SftpFile } from './client/file.ts'
 export type { SameAs, UserAndGroupNames } from './client/file-system.ts'
 export { SftpLink } from './client/link.ts'
 export { DirectoryEntry, Listing, type ListingOptions } from './client/listing.ts'
@@ -21,6 +22,7 @@ export {
   writableFile,
   writeRange,
 } from './client/upload.ts'
+export type { ReadFileOptions, WriteFileOptions } from './client/whole-file.ts'
 export { WriteBehind, type WriteBehindOptions, type Written } from './client/write-behind.ts'
 export { SftpError, type SftpErrorFacts, sftpErrorCode } from './errors.ts'
 export * from './protocol/index.ts'

@@ -40,15 +40,17 @@ export function askExtended<N extends ExtensionName>(
 }
 
 /** Runs `send`, which calls `done` once. */
-export async function asked<R extends SftpReply>(
-  o: AskOptions<R>,
-  send: (done: Done<R>) => void,
-): Promise<R> {
+export function asked<R extends SftpReply>(o: AskOptions<R>, send: (done: Done<R>) => void): Promise<R> {
+  return about(o.path, answer(o, send))
+}
+
+/** `work`, with `path` and the caller in the errors of its requests. Await it directly: what is in between is not seen. */
+export async function about<T>(path: SftpPath | undefined, work: Promise<T>): Promise<T> {
   try {
-    return await answer(o, send)
+    return await work
   } catch (error) {
     if (!(error instanceof SftpError)) throw error
-    throw atCaller(error, o.path)
+    throw atCaller(error, path)
   }
 }
 
@@ -104,6 +106,6 @@ function answer<R extends SftpReply>(
  */
 function atCaller(error: SftpError, path: SftpPath | undefined): SftpError {
   const named = path === undefined || error.path !== undefined ? error : error.about(path)
-  Error.captureStackTrace?.(named, asked)
+  Error.captureStackTrace?.(named, about)
   return named
 }

@@ -1,7 +1,7 @@
 /** The verbs of an SFTP client, shaped like those of `node:fs/promises`. */
 
 import type { Attributes } from '../protocol/attributes.ts'
-import { SftpStatus } from '../protocol/constants.ts'
+import { OpenFlag, SftpStatus } from '../protocol/constants.ts'
 import type { FileSystemStatistics } from '../protocol/extensions.ts'
 import type { SftpReply } from '../protocol/messages.ts'
 import { abandon, ask, askExtended, asked, type SftpCallOptions, unless, unsupported } from './ask.ts'
@@ -13,6 +13,7 @@ import {
   sizeAttributes,
   timeAttributes,
 } from './attribute-values.ts'
+import { type CopyOptions, copyTree } from './copy-tree.ts'
 import { SftpFile } from './file.ts'
 import {
   expandPath,
@@ -31,6 +32,8 @@ import { type OpenFlags, openFlags } from './open-flags.ts'
 import { pathBytes, type SftpPath } from './path.ts'
 import { Stats } from './stats.ts'
 import { makeTree, type RemoveOptions, removeTree } from './tree.ts'
+import type { FileContent } from './upload.ts'
+import { decoded, type ReadFileOptions, readWhole, type WriteFileOptions, writeWhole } from './whole-file.ts'
 
 export interface MakeDirectoryOptions extends SftpCallOptions {
   /** Also the directories above that are missing; one that is there is no error. Default: false. */
@@ -87,13 +90,39 @@ export class SftpClient {
     const link = this.#link
     const { signal } = o
     const filename = pathBytes('open', path)
+    const pflags = openFlags(flags)
     const attrs = mode === undefined ? {} : modeAttributes('open', mode)
     const { handle } = await ask(
       link,
-      { type: 'open', filename, pflags: openFlags(flags), attrs },
+      { type: 'open', filename, pflags, attrs },
       { signal, late: (reply) => abandon(link, reply.handle) },
     )
-    return new SftpFile(link, handle.slice(), path)
+    return new SftpFile(link, handle.slice(), path, (pflags & OpenFlag.append) !== 0)
+  }
+
+  /** A whole file: bytes, or text with `encoding: 'utf8'`. */
+  readFile(path: SftpPath, o: ReadFileOptions & { readonly encoding: 'utf8' }): Promise<string>
+  readFile(path: SftpPath, o?: ReadFileOptions & { readonly encoding?: undefined }): Promise<Uint8Array>
+  async readFile(path: SftpPath, o: ReadFileOptions = {}): Promise<Uint8Array | string> {
+    return decoded(await readWhole(this.#link, path, o), o.encoding)
+  }
+
+  /** Makes a file of text (as UTF-8), bytes, or whatever an iterable or a web stream gives. */
+  async writeFile(path: SftpPath, content: FileContent | string, o: WriteFileOptions = {}): Promise<void> {
+    await writeWhole(this.#link, path, content, o)
+  }
+
+  /** As `writeFile`, behind what is there. */
+  async appendFile(path: SftpPath, content: FileContent | string, o: WriteFileOptions = {}): Promise<void> {
+    await writeWhole(this.#link, path, content, { flag: 'a', ...o })
+  }
+
+  /**
+   * Copies at the server, with copy-data where that is offered, else through here. Links are copied as links. A directory's
+   * content joins what is in the target already.
+   */
+  async cp(from: SftpPath, to: SftpPath, o: CopyOptions = {}): Promise<void> {
+    await copyTree(this.#link, pathBytes('cp', from), pathBytes('cp', to), o)
   }
 
   /** What a file is; links are followed. */
@@ -213,6 +242,11 @@ export class SftpClient {
     o: SftpCallOptions = {},
   ): Promise<UserAndGroupNames> {
     return usersGroupsById(this.#link, ids, o)
+  }
+
+  /** Several attributes in one request; links are followed. */
+  async setstat(path: SftpPath, attributes: Attributes, o: SftpCallOptions = {}): Promise<void> {
+    await this.#set('setstat', path, attributes, o)
   }
 
   /** Cuts a file, or fills it up with zeros, to `size` bytes. */
