@@ -31,7 +31,8 @@ export interface RunningServer {
   output(): string
   /** Resolves once its output contains `text`; rejects when it ends before. */
   saw(text: string): Promise<void>
-  stop(): Promise<void>
+  /** Ends it and gives what it said on standard error. */
+  stop(): Promise<string>
 }
 
 /** Starts a server program and waits for the line that tells its port. */
@@ -71,8 +72,6 @@ export async function startServerProgram(
     port,
     output: () => printed.replace(/^.*\n/, ''),
     saw: until,
-    stop: async () => {
-      await running.stop()
-    },
+    stop: async () => (await running.stop()).stderr,
   }
 }
