@@ -65,17 +65,23 @@ export function encodeBlock(
   return lines.join('\n')
 }
 
+/** Old encrypted files have two. */
+const mostHeaders = 32
+
 function splitHeaders(content: string): Pick<ArmouredBlock, 'headers' | 'base64'> {
   const headers = new Map<string, string>()
   if (!content.includes(':')) return { headers, base64: content }
-  const lines = content.split('\n')
-  // The first is the rest of the BEGIN line.
-  let at = 1
-  for (; at < lines.length; at++) {
-    const line = lines[at] as string
+  // The first line is the rest of the BEGIN line.
+  let at = content.indexOf('\n') + 1
+  for (let count = 0; at > 0; count++) {
+    const end = content.indexOf('\n', at)
+    const line = end < 0 ? content.slice(at) : content.slice(at, end)
     const colon = line.indexOf(':')
     if (colon < 0) break
+    if (count === mostHeaders)
+      throw new KeyError('SSH_KEY_FORMAT', `a block of text with more than ${mostHeaders} headers`)
     headers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim())
+    at = end + 1
   }
-  return { headers, base64: lines.slice(at).join('\n') }
+  return { headers, base64: at === 0 ? '' : content.slice(at) }
 }

@@ -70,7 +70,7 @@ export function parsePrivateKey(data: string | Uint8Array, options: ParseOptions
 }
 
 /**
- * Reads a public key: an OpenSSH line, an SSH blob (bytes), RFC 4716, `PUBLIC KEY` and `RSA PUBLIC KEY` PEM, a JSON Web Key,
+ * Reads a public key: an OpenSSH line (a certificate's too, see parseCertificate), an SSH blob (bytes), RFC 4716, `PUBLIC KEY` and `RSA PUBLIC KEY` PEM, a JSON Web Key,
  * or the public half of a private key file (of an encrypted one where the format leaves it readable). Throws {@link KeyError}.
  */
 export function parsePublicKey(data: string | Uint8Array): PublicKey {
@@ -182,25 +182,15 @@ function noPrivateKey(text: string): KeyError {
 
 /** The one line of `text` that is neither empty nor a comment. */
 function readOnlyLine(text: string): PublicKey {
-  const lines = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'))
-  const [first] = lines
+  const lines = /^[ \t]*([^\s#].*)$/gm
+  const first = lines.exec(text)?.[1]?.trimEnd()
   if (first === undefined || !looksLikeLine(first)) throw recognise(text)
-  if (lines.length > 1)
+  if (lines.exec(text) !== null)
     throw new KeyError(
       'SSH_KEY_FORMAT',
-      `${lines.length} lines where one public key is needed; parseAuthorizedKeys reads files with several`,
+      'several lines where one public key is needed; parseAuthorizedKeys reads files with several',
     )
-  const key = readLine(first)
-  if (/-cert-v\d\d@openssh\.com$/.test(key.type))
-    throw new KeyError(
-      'SSH_KEY_UNSUPPORTED',
-      `a certificate (${key.type}) cannot be read yet; use the public key that it certifies`,
-      { format: 'OpenSSH certificate' },
-    )
-  return key
+  return readLine(first)
 }
 
 function withPassphrase<T>(

@@ -36,8 +36,19 @@ export function isJson(text: string): boolean {
   return /^\s*\{/.test(text)
 }
 
+/** Characters of a text: a private RSA key of 16,384 bits has 13,000. */
+const mostCharacters = 65_536
+
 /** The object in a text. Throws {@link KeyError}. */
 export function parseJwk(text: string): object {
+  if (text.length > mostCharacters)
+    throw new KeyError(
+      'SSH_KEY_FORMAT',
+      `${format}: ${text.length} characters, the limit is ${mostCharacters}`,
+      {
+        format,
+      },
+    )
   let value: unknown
   try {
     value = JSON.parse(text)

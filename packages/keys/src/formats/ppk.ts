@@ -28,8 +28,9 @@ import type { ReadOptions, ReadPrivate } from './format.ts'
 const name = 'PuTTY private key'
 const encryptedCipher = 'aes256-cbc'
 
-/** The longest private part, in lines of base64: far more than an RSA key of 16,384 bits needs. */
+/** Lines of base64 of each part, and bytes of a file: far more than an RSA key of 16,384 bits needs. */
 const mostLines = 1000
+const mostBytes = 262_144
 
 export function isPpk(text: string): boolean {
   return /^PuTTY-User-Key-File-\d+:/.test(text)
@@ -134,6 +135,7 @@ interface Fields {
 
 /** Header lines in their order; the base64 of the two parts after the count of its lines. */
 function readFields(data: Uint8Array): Fields {
+  if (data.length > mostBytes) throw malformed(`${data.length} bytes are too many, the limit is ${mostBytes}`)
   const lines = latin1Decode(data).split(/\r\n|\n|\r/)
   let at = 0
   const value = (header: string): string => {
