@@ -29,7 +29,11 @@ export function openFlags(flags: OpenFlags): number {
     return flags
   }
   // 'xw', 'sr' and the like are the same letters in another order.
-  const sorted = flags.replace('s', '').split('').sort((a, b) => order.indexOf(a) - order.indexOf(b)).join('')
+  const sorted = flags
+    .replace('s', '')
+    .split('')
+    .sort((a, b) => order.indexOf(a) - order.indexOf(b))
+    .join('')
   const bits = Object.hasOwn(letters, sorted) ? letters[sorted] : undefined
   if (bits === undefined)
     throw new UsageError(
