@@ -84,6 +84,7 @@ export class ReadAhead {
     this.#chunk = readChunk(o.link, o.chunkSize)
     this.#proven = Math.max(certainChunk, o.link.limits.read ?? 0)
     this.#flow = new Flow(this.#chunk, o)
+    o.budget?.join(this)
   }
 
   /** Bytes handed on so far. */
@@ -112,6 +113,7 @@ export class ReadAhead {
   /** Nothing is handed on any more, and nothing asked for. What was asked for still comes and is thrown away. */
   stop(): void {
     this.#over = true
+    this.#o.budget?.leave(this)
     this.#slots = []
     this.#held = 0
   }

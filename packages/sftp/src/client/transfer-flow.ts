@@ -16,6 +16,32 @@ export interface FlowOptions {
   readonly maxBytes?: number
   /** Requests under way, at the most. Default: 64, or 256 of 64 KiB and less. */
   readonly maxRequests?: number
+  /** Shared with other transfers, so that all of them together stay within it. */
+  readonly budget?: TransferBudget
+}
+
+/** Bytes that several transfers may have under way and in memory together. Each may always have one request. */
+export class TransferBudget {
+  readonly #most: number
+  readonly #members = new Set<{ readonly pending: number }>()
+
+  constructor(maxBytes: number) {
+    this.#most = maxBytes
+  }
+
+  join(member: { readonly pending: number }): void {
+    this.#members.add(member)
+  }
+
+  leave(member: { readonly pending: number }): void {
+    this.#members.delete(member)
+  }
+
+  allows(more: number): boolean {
+    let used = more
+    for (const member of this.#members) used += member.pending
+    return used <= this.#most
+  }
 }
 
 /** The defaults, for whoever tells their users. */
@@ -50,6 +76,7 @@ export function writeChunk(link: SftpLink, handle: number, wanted: number | unde
 export class Flow {
   readonly #most: number
   readonly #maxRequests: number
+  readonly #budget: TransferBudget | undefined
   #limit: number
   #limitBefore: number
   #best = 0
@@ -65,6 +92,7 @@ export class Flow {
       1,
       o.maxRequests ?? (chunk <= 65_536 ? flowDefaults.maxSmallRequests : flowDefaults.maxRequests),
     )
+    this.#budget = o.budget
     this.#limit = chunk
     this.#limitBefore = chunk
   }
@@ -76,7 +104,8 @@ export class Flow {
 
   /** Whether `more` bytes may join `bytes` in `requests` that are under way. */
   allows(bytes: number, requests: number, more: number): boolean {
-    return bytes === 0 || (requests < this.#maxRequests && bytes + more <= this.#limit)
+    if (bytes === 0) return true
+    return requests < this.#maxRequests && bytes + more <= this.#limit && this.#budget?.allows(more) !== false
   }
 
   /** An answer of `bytes` came; `whole` when it was all that was asked for. `now` in milliseconds. */

@@ -64,6 +64,7 @@ export class WriteBehind {
     this.#budget = Math.max(this.#chunk, o.maxBytes ?? flowDefaults.maxBytes)
     this.#flow = new Flow(this.#chunk, { ...o, ...(o.serial === true ? { maxRequests: 1 } : {}) })
     this.#position = position('start', o.start ?? 0)
+    o.budget?.join(this)
   }
 
   /** Where the next `write` goes. */
@@ -240,6 +241,7 @@ export class WriteBehind {
 
   #settle(): void {
     if (this.pending > 0) return
+    if (this.#idle.length > 0) this.#o.budget?.leave(this)
     for (const done of this.#idle.splice(0)) done(this.#error)
   }
 }

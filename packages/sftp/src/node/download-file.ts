@@ -1,6 +1,6 @@
 /** One file from the server into a local file, by callbacks. */
 
-import { close, open } from 'node:fs'
+import { close, constants, open } from 'node:fs'
 import { closeHandle, type Finished, openHandle } from '../client/file-ends.ts'
 import type { SftpLink } from '../client/link.ts'
 import { ReadAhead } from '../client/read-ahead.ts'
@@ -9,18 +9,23 @@ import { SftpError } from '../errors.ts'
 import type { Attributes } from '../protocol/attributes.ts'
 import { OpenFlag, SftpStatus } from '../protocol/constants.ts'
 import type { BufferPool } from './buffer-pool.ts'
+import type { LocalPath } from './local-path.ts'
 import { LocalSink } from './local-sink.ts'
 
 export interface DownloadFileOptions extends FlowOptions {
   readonly link: SftpLink
   readonly remote: Uint8Array
-  readonly local: string
+  readonly local: LocalPath
   /** Permission bits of a local file that is made. Default 0o666, less the umask. */
   readonly mode?: number
   /** The file's size where it is known; else the server is asked. */
   readonly size?: number
   /** Where to go on: bytes that the local file has already. Default 0, which empties it. */
   readonly start?: number
+  /** Fail (`ELOOP`) where the local file is a symbolic link, where the system can tell. Default false. */
+  readonly noFollow?: boolean
+  /** Blocks of 256 KiB that may wait for the disk. Default 8. */
+  readonly maxBlocks?: number
   /** Leave zeros out of the local file. */
   readonly sparse?: boolean
   readonly pool?: BufferPool
@@ -95,6 +100,7 @@ export function downloadFile(
       start,
       ...(o.sparse === undefined ? {} : { sparse: o.sparse }),
       ...(o.pool === undefined ? {} : { pool: o.pool }),
+      ...(o.maxBlocks === undefined ? {} : { maxBlocks: o.maxBlocks }),
       onDrain: () => ahead?.resume(),
       onError: finish,
     })
@@ -138,7 +144,10 @@ export function downloadFile(
       })
     }
     waitingFor++
-    open(o.local, (o.start ?? 0) > 0 ? 'r+' : 'w', o.mode ?? 0o666, (error, opened) => {
+    const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants
+    const how = (o.start ?? 0) > 0 ? O_WRONLY : O_WRONLY | O_CREAT | O_TRUNC
+    // Windows has no such flag, and needs a privilege to make links.
+    open(o.local, o.noFollow === true ? how | (O_NOFOLLOW ?? 0) : how, o.mode ?? 0o666, (error, opened) => {
       if (error === null) fd = opened
       else finish(error)
       ready()

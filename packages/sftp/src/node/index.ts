@@ -8,6 +8,9 @@ export {
   downloadFile,
   type RunningTransfer,
 } from './download-file.ts'
+export { get } from './get.ts'
+export { put } from './put.ts'
 export { type FileToRead, type ReadStreamOptions, SftpReadStream } from './read-stream.ts'
+export type { TransferEntry, TransferOptions, TransferProgress, TransferResult } from './transfer-options.ts'
 export { type Uploaded, type UploadFileOptions, uploadFile } from './upload-file.ts'
 export { type FileToWrite, SftpWriteStream, type WriteStreamOptions } from './write-stream.ts'

@@ -11,14 +11,13 @@ export interface LocalSinkOptions {
   /** Leave blocks of zeros out, so that they take no room on disk. For files that are new from `start` on. */
   readonly sparse?: boolean
   readonly pool?: BufferPool
+  /** Full blocks that may wait for the disk before the source is asked to wait. Default 8. */
+  readonly maxBlocks?: number
   /** `write` returned false, and there is room again. */
   onDrain(): void
   /** Called at most once, as soon as something failed. */
   onError(error: Error): void
 }
-
-/** Full blocks that may wait for the disk before the source is asked to wait. */
-const mostWaiting = 8
 
 /** Bytes of one write to the disk. */
 export const localBlock = 256 * 1024
@@ -33,6 +32,7 @@ interface Block {
 export class LocalSink {
   readonly #o: LocalSinkOptions
   readonly #pool: BufferPool
+  readonly #most: number
   #position: number
   #block: Block | undefined
   #waiting: Block[] = []
@@ -46,7 +46,8 @@ export class LocalSink {
 
   constructor(o: LocalSinkOptions) {
     this.#o = o
-    this.#pool = o.pool ?? new BufferPool(localBlock, mostWaiting + 1)
+    this.#most = o.maxBlocks ?? 8
+    this.#pool = o.pool ?? new BufferPool(localBlock, this.#most + 1)
     this.#position = o.start ?? 0
   }
 
@@ -71,7 +72,7 @@ export class LocalSink {
       from += part
       if (block.length === localBlock) this.#push()
     }
-    this.#full = this.#waiting.length >= mostWaiting
+    this.#full = this.#waiting.length >= this.#most
     return !this.#full
   }
 
@@ -117,7 +118,7 @@ export class LocalSink {
       this.#pool.give(block.memory)
       this.#busy = false
       this.#next()
-      if (!this.#full || this.#waiting.length > mostWaiting / 2) return
+      if (!this.#full || this.#waiting.length > this.#most / 2) return
       this.#full = false
       this.#o.onDrain()
     })

@@ -9,11 +9,12 @@ import type { Attributes } from '../protocol/attributes.ts'
 import { OpenFlag } from '../protocol/constants.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import type { RunningTransfer } from './download-file.ts'
+import type { LocalPath } from './local-path.ts'
 import { LocalSource } from './local-source.ts'
 
 export interface UploadFileOptions extends FlowOptions {
   readonly link: SftpLink
-  readonly local: string
+  readonly local: LocalPath
   readonly remote: Uint8Array
   /** Permission bits of a remote file that is made. Default: the server's own. */
   readonly mode?: number
