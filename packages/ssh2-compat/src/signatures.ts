@@ -11,6 +11,7 @@ const hashes: Readonly<Record<string, string>> = {
   'ecdsa-sha2-nistp384': 'sha384',
   'ecdsa-sha2-nistp521': 'sha512',
   'ssh-ed25519': 'sha512',
+  'ssh-dss': 'sha1',
 }
 
 /** Algorithms of the signatures that were handed out, so that checking one needs no third argument. */
@@ -55,9 +56,13 @@ export function fromBlob(blob: Uint8Array): Buffer {
   return signature
 }
 
-/** The SSH signature blob around `signature`; undefined when ECDSA's DER makes no sense. */
+/** The SSH signature blob around `signature`; undefined when DER makes no sense that should be ECDSA's or DSA's. */
 export function toBlob(algorithm: string, signature: Uint8Array): Uint8Array | undefined {
-  const content = algorithm.startsWith('ecdsa-') ? fromDer(signature) : signature
+  const content = algorithm.startsWith('ecdsa-')
+    ? fromDer(signature)
+    : algorithm === 'ssh-dss'
+      ? bareDsa(signature)
+      : signature
   if (content === undefined) return undefined
   return new Writer().string(algorithm).string(content).finish()
 }
@@ -79,6 +84,21 @@ export function fromDer(der: Uint8Array): Uint8Array | undefined {
   const s = r === undefined ? undefined : derValue(der, r.end, 0x02)
   if (r === undefined || s === undefined || s.end !== sequence.end) return undefined
   return new Writer().string(der.subarray(r.start, r.end)).string(der.subarray(s.start, s.end)).finish()
+}
+
+/** 20 bytes each of r and s (RFC 4253 §6.6), of DER or as they are. */
+function bareDsa(signature: Uint8Array): Uint8Array | undefined {
+  const numbers = fromDer(signature)
+  if (numbers === undefined) return signature.length === 40 ? signature : undefined
+  const reader = new Reader(numbers, 'dsa signature')
+  const bare = new Uint8Array(40)
+  for (const end of [20, 40]) {
+    const number = reader.string()
+    const digits = number[0] === 0 ? number.subarray(1) : number
+    if (digits.length > 20) return undefined
+    bare.set(digits, end - digits.length)
+  }
+  return bare
 }
 
 function derHead(tag: number, length: number): Buffer {

@@ -1,10 +1,17 @@
 /** Cases about the texts of keys: PEM to the byte, and formats that few tools still write. */
 
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
-import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type KeyFileType, removeFolder, runNow, sharedKeyFile, temporaryFolder } from '@hawser/testing'
+import {
+  type KeyFileType,
+  makeKeyFile,
+  removeFolder,
+  runNow,
+  sharedKeyFile,
+  temporaryFolder,
+} from '@hawser/testing'
 import type { ParsedKey } from 'ssh2'
 import { dsaOpenSsh, dsaPem, gcmOpenSsh, gcmPublic, ppk2, ppk2Pem } from './key-texts.ts'
 import type { Case, Ssh2 } from './kit.ts'
@@ -71,6 +78,42 @@ export const keyFileCases: readonly Case[] = [
         createPublicKey(dsaPem).export({ type: 'spki', format: 'pem' }).toString().trimEnd(),
         key.getPublicPEM(),
       )
+    },
+  },
+  {
+    line: 'B47 DSA signatures',
+    title: 'signatures of DSA keys by node:crypto are checked, in DER',
+    run(ssh2) {
+      const key = parse(ssh2, dsaPem)
+      const signature = sign('sha1', Buffer.from('text'), dsaPem)
+      strictEqual(key.verify('text', signature), true)
+      strictEqual(key.verify('another text', signature), false)
+    },
+  },
+  {
+    line: '1.15 encrypted PEM',
+    title:
+      'RSA and EC PRIVATE KEY with Proc-Type and DEK-Info, and errors without and with a wrong passphrase',
+    run(ssh2) {
+      for (const type of ['ecdsa-256', 'rsa-2048'] as const) {
+        const file = makeKeyFile(type, { format: 'pem', passphrase: 'secret' })
+        match(file.privateText, /DEK-Info: /)
+        const key = parse(ssh2, file.privateText, 'secret')
+        deepStrictEqual([key.type, key.isPrivateKey()], [file.publicLine.split(' ')[0], true])
+        match(String(ssh2.utils.parseKey(file.privateText)), /no passphrase/i)
+        match(String(ssh2.utils.parseKey(file.privateText, 'wrong')), /bad passphrase\?/i)
+      }
+    },
+  },
+  {
+    line: '1.15 encrypted PKCS#8',
+    title: 'ENCRYPTED PRIVATE KEY, which neither line reads',
+    run(ssh2) {
+      const file = makeKeyFile('rsa-2048', { format: 'pkcs8', passphrase: 'secret' })
+      match(file.privateText, /BEGIN ENCRYPTED PRIVATE KEY/)
+      strictEqual(parse(ssh2, file.privateText, 'secret').type, 'ssh-rsa')
+      match(String(ssh2.utils.parseKey(file.privateText)), /no passphrase/i)
+      match(String(ssh2.utils.parseKey(file.privateText, 'wrong')), /bad passphrase\?/i)
     },
   },
   {
