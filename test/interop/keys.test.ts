@@ -25,7 +25,7 @@ import {
   temporaryFolder,
 } from '@hawser/testing'
 import { describePeers } from '@hawser/testing/vitest'
-import { Reader } from '@hawser/wire'
+import { Reader, Writer } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 
 const passphrase = 'open sésame'
@@ -225,6 +225,59 @@ describePeers(['ssh-keygen'], 'files of ours, by ssh-keygen', () => {
       /^openssh-key-v1\0\0\0\0\x0aaes256-ctr\0\0\0\x06bcrypt\0\0\0\x18\0\0\0\x10[^]{16}\0\0\0\x18/,
     )
   })
+})
+
+describePeers(['ssh-keygen'], 'files of security keys, by ssh-keygen', () => {
+  test.each(['ed25519', 'ecdsa'] as const)(
+    'sk-%s: written by us, plain and by every cipher, and rewritten by it',
+    (kind) => {
+      const handle = crypto.randomBytes(64)
+      const point = crypto.createECDH('prime256v1').generateKeys()
+      const type = kind === 'ed25519' ? 'sk-ssh-ed25519@openssh.com' : 'sk-ecdsa-sha2-nistp256@openssh.com'
+      const key = new Writer().string(type)
+      if (kind === 'ed25519') key.string(crypto.randomBytes(32))
+      else key.string('nistp256').string(point)
+      const blob = key.string('ssh:table').finish().slice()
+      const check = crypto.randomBytes(4)
+      const file = new Writer()
+        .bytes(Buffer.from('openssh-key-v1\0'))
+        .string('none')
+        .string('none')
+        .string('')
+        .uint32(1)
+        .string(blob)
+      const inside = new Writer()
+        .bytes(check)
+        .bytes(check)
+        .bytes(blob)
+        .byte(0x25)
+        .string(handle)
+        .string('')
+        .string('me')
+      const body = inside.finish().slice()
+      const padding = Uint8Array.from({ length: (8 - (body.length % 8)) % 8 }, (_, i) => i + 1)
+      const base64 = Buffer.from(file.string(Buffer.concat([body, padding])).finish()).toString('base64')
+      const own = parsePrivateKey(
+        `-----BEGIN OPENSSH PRIVATE KEY-----\n${base64}\n-----END OPENSSH PRIVATE KEY-----\n`,
+      )
+      expect([own.publicKey.type, own.comment, own.algorithms]).toEqual([type, 'me', []])
+      for (const cipher of [undefined, ...ciphers]) {
+        const secret = cipher === undefined ? '' : passphrase
+        const path = saved(
+          formatPrivateKey(own, cipher === undefined ? {} : { passphrase, cipher, rounds: 1 }),
+        )
+        expect(bare(keygen('-y', '-P', secret, '-f', path))).toBe(bare(formatPublicKey(own.publicKey)))
+        keygen('-q', '-p', '-P', secret, '-N', 'other', '-a', '1', '-f', path)
+        const back = parsePrivateKey(readFileSync(path), { passphrase: 'other' })
+        // All fields: what both write is the same but for the two random numbers.
+        const [mine, its] = [own, back].map((each) =>
+          Buffer.from(formatPrivateKey(each).replaceAll(/-----[^-]*-----|\n/g, ''), 'base64'),
+        )
+        const start = 15 + 8 + 8 + 4 + 4 + 4 + blob.length + 4
+        expect(its?.fill(0, start, start + 8)).toEqual(mine?.fill(0, start, start + 8))
+      }
+    },
+  )
 })
 
 describePeers(['ssh-keygen'], 'known_hosts', () => {
