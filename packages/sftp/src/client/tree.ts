@@ -28,14 +28,15 @@ export async function makeTree(
   }
   const refused = await make()
   if (refused === undefined) return path
-  if (await isDirectory(link, path, { signal })) return undefined
+  const there = await directoryThere(link, path, { signal })
+  if (there === true) return undefined
   const parent = parentPath(path)
-  if (parent === undefined) throw refused
+  if (there === false || parent === undefined) throw refused
   const first = await makeTree(link, parent, attrs, { signal })
   const refusedAgain = await make()
   if (refusedAgain === undefined) return first ?? path
   // Somebody else may have made it meanwhile.
-  if (await isDirectory(link, path, { signal })) return first
+  if (await directoryThere(link, path, { signal })) return first
   throw refusedAgain
 }
 
@@ -123,13 +124,17 @@ export async function isRealDirectory(
   return found !== undefined && fileType(found.attrs) === FileType.directory
 }
 
-/** Whether `path` leads to a directory, also by a link. */
-async function isDirectory(link: SftpLink, path: Uint8Array, o: SftpCallOptions): Promise<boolean> {
+/** Whether `path` leads to a directory, also by a link; undefined when nothing can be seen there. */
+async function directoryThere(
+  link: SftpLink,
+  path: Uint8Array,
+  o: SftpCallOptions,
+): Promise<boolean | undefined> {
   const found = await unless(
     ask(link, { type: 'stat', path }, o),
     SftpStatus.noSuchFile,
     SftpStatus.permissionDenied,
     SftpStatus.failure,
   )
-  return found !== undefined && fileType(found.attrs) === FileType.directory
+  return found === undefined ? undefined : fileType(found.attrs) === FileType.directory
 }
