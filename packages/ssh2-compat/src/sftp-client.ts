@@ -117,8 +117,9 @@ export class SftpClient extends Emitter {
     position: number | bigint,
     callback: ReadCallback,
   ): boolean {
+    const file = handleBytes(handle)
     const into = part(buffer, offset, length)
-    return readAt(this.#calls, handleBytes(handle), into, filePosition(position), (error, bytes) =>
+    return readAt(this.#calls, file, into, filePosition(position), (error, bytes) =>
       answer(callback, error, () => [bytes, asBuffer(into.subarray(0, bytes)), position]),
     )
   }
@@ -137,8 +138,9 @@ export class SftpClient extends Emitter {
     position: number | bigint,
     callback?: WriteCallback,
   ): boolean {
+    const file = handleBytes(handle)
     const data = part(buffer, offset, length)
-    return writeAt(this.#calls, handleBytes(handle), data, filePosition(position), (error) =>
+    return writeAt(this.#calls, file, data, filePosition(position), (error) =>
       answer(callback, error, () => [data.length]),
     )
   }
@@ -413,9 +415,7 @@ export class SftpClient extends Emitter {
 
   /** Ends the session: what was asked for is still answered, then comes `close`. */
   end(): void {
-    if (this.#ended) return
     this.#ended = true
-    this.#parts.link.end()
     this.#closeWhenIdle()
   }
 
@@ -424,8 +424,11 @@ export class SftpClient extends Emitter {
     this.#parts.link.destroy()
   }
 
+  /** Not before: OpenSSH's server throws away what it has not sent when it reads the end. */
   #closeWhenIdle(): void {
-    if (this.#ended && this.#parts.link.outstanding === 0) this.#parts.close()
+    if (!this.#ended || this.#parts.link.outstanding > 0) return
+    this.#parts.link.end()
+    this.#parts.close()
   }
 
   #over(): void {
