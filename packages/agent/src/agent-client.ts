@@ -4,6 +4,7 @@ import {
   KeyError,
   type PrivateKey,
   type PublicKey,
+  plainAlgorithm,
   publicKeyFromBlob,
   type Signer,
   writeAgentKey,
@@ -14,7 +15,7 @@ import { AgentClientMachine } from './client.ts'
 import { AgentError } from './errors.ts'
 import { type KeyLimits, writeKeyLimits } from './key-limits.ts'
 import type { AgentAnswer, AgentAsk, AgentIdentity } from './messages.ts'
-import { agentAlgorithms, algorithmOf, plainAlgorithm, signatureFlags } from './signing.ts'
+import { agentAlgorithms, algorithmOf, signatureFlags } from './signing.ts'
 
 /** A client of the agent at the other end of `channel`, which it owns from here on. */
 export function connectAgent(channel: ByteChannel): AgentClient {

@@ -1,5 +1,6 @@
 /** Signature algorithms of the keys that agents hold, and the flags that choose between them (RFC 9987 §3.6.1). */
 
+import { plainAlgorithm } from '@hawser/keys'
 import { ProtocolError, Reader } from '@hawser/wire'
 import { SignatureFlag } from './numbers.ts'
 
@@ -31,11 +32,6 @@ export function flaggedAlgorithm(type: string, flags: number): string | undefine
   const suffix = type.slice('ssh-rsa'.length)
   if ((flags & rsaSha2_256) !== 0) return `rsa-sha2-256${suffix}`
   return (flags & rsaSha2_512) !== 0 ? `rsa-sha2-512${suffix}` : type
-}
-
-/** The algorithm that a signature names when it was asked for by `algorithm`: certificates sign by the name of their plain key. */
-export function plainAlgorithm(algorithm: string): string {
-  return algorithm.endsWith(certificateSuffix) ? algorithm.slice(0, -certificateSuffix.length) : algorithm
 }
 
 /** The algorithm that a signature blob names (RFC 4253 §6.6); undefined when it is none. */

@@ -1,6 +1,6 @@
 /** What a client tries and what a server is asked: the vocabulary of both machines. */
 
-import type { PublicKey, Signer } from '@hawser/keys'
+import { type PublicKey, plainAlgorithm, type Signer } from '@hawser/keys'
 
 /** RFC 4252 §5: the service that a login leads to. */
 export const connectionService = 'ssh-connection'
@@ -119,8 +119,6 @@ interface SignedRequest {
   readonly signedData?: Uint8Array
 }
 
-const certificateSuffix = '-cert-v01@openssh.com'
-
 /** The key type that a signature algorithm is for (RFC 8332 §3: `rsa-sha2-*` are for `ssh-rsa` keys). */
 export function keyTypeOf(algorithm: string): string {
   const rsa = /^rsa-sha2-(?:256|512)(-cert-v01@openssh\.com)?$/.exec(algorithm)
@@ -129,8 +127,5 @@ export function keyTypeOf(algorithm: string): string {
 
 /** The algorithm name inside a signature made by `algorithm`: certificates sign by the name of their plain key. */
 export function signatureNameOf(algorithm: string): string {
-  if (!algorithm.endsWith(certificateSuffix)) return algorithm
-  const plain = algorithm.slice(0, -certificateSuffix.length)
-  // The plain names of security keys have the domain that their certificates' names have at the end.
-  return plain.startsWith('sk-') ? `${plain}@openssh.com` : plain
+  return plainAlgorithm(algorithm)
 }

@@ -2,22 +2,40 @@
 
 import { equal, UsageError } from '@hawser/wire'
 import { KeyError } from '../errors.ts'
-import type { PublicKey, Signer, VerifySignature } from '../key.ts'
+import type { PrivateKey, PublicKey, Signer, VerifySignature } from '../key.ts'
 import { type Certificate, isCertificate, parseCertificate } from './certificate.ts'
 import { certificateSuffix } from './types.ts'
 
 /**
- * `signer` as one that presents `certificate`: logins and hosts use it like any other. Its algorithms are the signer's own with
- * `-cert-v01@openssh.com`; `sign` takes either name. Throws UsageError when the certificate is for another key.
+ * `signer` as one that presents `certificate`: logins, agents and hosts use it like any other. Its algorithms are the signer's own with
+ * `-cert-v01@openssh.com`; `sign` takes either name. A private key stays one. Throws UsageError when the certificate is for another key.
  */
-export function certificateSigner(signer: Signer, certificate: Certificate): Signer {
+export function certificateSigner(signer: PrivateKey, certificate: Certificate): PrivateKey
+export function certificateSigner(signer: Signer, certificate: Certificate): Signer
+export function certificateSigner(signer: Signer | PrivateKey, certificate: Certificate): Signer {
   if (!equal(signer.publicKey.blob, certificate.key.blob))
     throw new UsageError('the certificate is for another key than the signer has')
-  return Object.freeze({
+  const presenting: Signer = {
     publicKey: certificate.publicKey,
     algorithms: Object.freeze(signer.algorithms.map(certificateAlgorithm)),
-    sign: (algorithm: string, data: Uint8Array) => signer.sign(plainAlgorithm(algorithm), data),
+    sign: (algorithm, data) => signer.sign(plainAlgorithm(algorithm), data),
+  }
+  if (!('dispose' in signer)) return Object.freeze(presenting)
+  const key: PrivateKey = Object.freeze({
+    ...presenting,
+    comment: certificate.publicKey.comment ?? signer.comment,
+    dispose: () => signer.dispose(),
   })
+  behind.set(key, signer)
+  return key
+}
+
+/** The plain keys of those that present certificates. */
+const behind = new WeakMap<PrivateKey, PrivateKey>()
+
+/** The key behind one that {@link certificateSigner} gave; undefined for others. */
+export function plainKeyBehind(key: PrivateKey): PrivateKey | undefined {
+  return behind.get(key)
 }
 
 /**
@@ -47,12 +65,12 @@ export function certificateVerifier(verify: VerifySignature): VerifySignature {
   }
 }
 
-/** The name of `algorithm` with certificates: `rsa-sha2-512-cert-v01@openssh.com`. */
+/** The name of a signature algorithm with certificates: `rsa-sha2-512-cert-v01@openssh.com`. */
 export function certificateAlgorithm(algorithm: string): string {
   return `${algorithm.replace(/@openssh\.com$/, '')}${certificateSuffix}`
 }
 
-/** The inverse of {@link certificateAlgorithm}; a plain name as it is. */
+/** The plain name of an algorithm, which is the one in its signatures: certificates sign as their keys do. Plain names stay as they are. */
 export function plainAlgorithm(algorithm: string): string {
   if (!algorithm.endsWith(certificateSuffix)) return algorithm
   const plain = algorithm.slice(0, -certificateSuffix.length)
