@@ -33,10 +33,22 @@ export function published(): Package[] {
   return packagesOf(root).filter(({ manifest }) => manifest.private !== true)
 }
 
-/** Builds every package whose sources changed since its last build. Throws with the tools' own words. */
-export async function build(): Promise<void> {
+/**
+ * Builds every package whose sources changed since its last build, or only those in `units` and what they depend on. Throws with the
+ * tools' own words.
+ */
+export async function build(units: readonly Package[] = []): Promise<void> {
   const turbo = join(root, 'node_modules', 'turbo', 'bin', 'turbo')
-  const args = [turbo, 'run', 'build', '--ui=stream', '--output-logs=errors-only', '--log-order=grouped']
+  const only = units.map(({ manifest }) => `--filter=${manifest.name}`)
+  const args = [
+    turbo,
+    'run',
+    'build',
+    '--ui=stream',
+    '--output-logs=errors-only',
+    '--log-order=grouped',
+    ...only,
+  ]
   const quiet = { TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' }
   const { code, output } = await run(process.execPath, args, root, quiet)
   if (code !== 0) throw new Error(`the build failed: ${output}`)

@@ -17,8 +17,8 @@ describe.skipIf(sftpServer === undefined)('with only @hawser/sftp installed', ()
   const project = temporaryFolder('sftp-alone')
 
   beforeAll(async () => {
-    await build()
     const wanted = published().filter(({ name }) => name === 'sftp' || name === 'wire')
+    await build(wanted)
     await unpack(await pack(wanted, temporaryFolder('sftp-packed')), project)
   }, 300_000)
 
