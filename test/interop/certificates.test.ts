@@ -2,6 +2,8 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connectAgent, Keyring } from '@hawser/agent'
+import { agentAt, listenAgent } from '@hawser/agent/node'
 import {
   type Certificate,
   type CertificateRequest,
@@ -12,10 +14,20 @@ import {
   type KeyType,
   type PrivateKey,
   parseCertificate,
+  parsePrivateKey,
 } from '@hawser/keys'
-import { removeFolder, runSsh, type Sshd, sharedKeyFile, startSshd, temporaryFolder } from '@hawser/testing'
+import {
+  makeKeyFile,
+  removeFolder,
+  runSsh,
+  type Sshd,
+  sharedKeyFile,
+  startSshd,
+  temporaryFolder,
+} from '@hawser/testing'
 import { describePeers } from '@hawser/testing/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { haveAgent, sshAdd, startAgent } from './agent-kit.ts'
 import { clientOf, keyOf } from './kit.ts'
 
 const userTypes: readonly [KeyType, number | undefined][] = [
@@ -135,5 +147,59 @@ describePeers(['sshd', 'ssh'], 'certificates', () => {
       command: 'echo in',
     })
     expect(result).toMatchObject({ code: 0, text: 'in\n' })
+  })
+
+  describe.skipIf(!haveAgent)('through agents', () => {
+    const types = ['ed25519', 'ecdsa-256', 'ecdsa-521', 'rsa-2048'] as const
+
+    test.each(types)(
+      'ssh-add gives ours a key of type %s with its certificate, and ssh logs in by it',
+      async (type) => {
+        const place = join(temporaryFolder('agent'), 'agent.sock')
+        const keyring = new Keyring()
+        const server = await listenAgent(place, keyring)
+        try {
+          const file = makeKeyFile(type)
+          const certificate = await issueCertificate(
+            { kind: 'user', key: keyOf(file.publicLine), keyId: 'agent', principals: [sshd.user] },
+            authority,
+          )
+          // ssh-add takes the certificate beside the key.
+          writeFileSync(`${file.path}-cert.pub`, `${formatPublicKey(certificate.publicKey)}\n`)
+          expect(await sshAdd(place, ['-q', file.path])).toMatchObject({ code: 0, stderr: '' })
+          const held = keyring.identities().map(({ publicKey }) => publicKey.type)
+          expect(held).toEqual([certificate.key.type, certificate.publicKey.type])
+          const result = await runSsh({
+            port: sshd.port,
+            options: [`IdentityAgent=${place}`, 'IdentitiesOnly=no', `CertificateFile=${file.path}-cert.pub`],
+            command: 'echo in',
+          })
+          expect(result, result.stderr).toMatchObject({ code: 0, text: 'in\n' })
+        } finally {
+          server.close()
+        }
+      },
+    )
+
+    test.each(types)(
+      'we give ssh-agent a key of type %s with its certificate, and log in by it',
+      async (type) => {
+        const agent = await startAgent([])
+        try {
+          const key = parsePrivateKey(makeKeyFile(type).privateText)
+          const certificate = await issue(key)
+          const client = connectAgent(await agentAt(agent.path).open())
+          await client.add(certificateSigner(key, certificate))
+          expect((await sshAdd(agent.path, ['-L'])).text).toContain(formatPublicKey(certificate.publicKey))
+          const [signer] = await client.identities()
+          if (signer === undefined) throw new Error('the agent has no key')
+          const connection = await clientOf(sshd, { auth: [{ method: 'publickey', signer }] })
+          await connection.close()
+          client.close()
+        } finally {
+          await agent.stop()
+        }
+      },
+    )
   })
 })
