@@ -272,7 +272,11 @@ test('a certificate for another key cannot be presented', async () => {
 test('a malformed certificate verifies nothing', async () => {
   const { publicKey } = await issue()
   const cut = { type: publicKey.type, blob: publicKey.blob.subarray(0, 90) }
-  expect(certificateVerifier(createVerifier())(cut, publicKey.type, cut.blob, cut.blob)).toBe(false)
+  const verify = certificateVerifier(createVerifier())
+  expect(verify(cut, publicKey.type, cut.blob, cut.blob)).toBe(false)
+  expect(
+    verify({ type: publicKey.type, blob: authority.publicKey.blob }, publicKey.type, cut.blob, cut.blob),
+  ).toBe(false)
 })
 
 test('key id and names must be text without zero bytes', () => {

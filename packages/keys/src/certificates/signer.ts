@@ -3,6 +3,7 @@
 import { equal, UsageError } from '@hawser/wire'
 import { KeyError } from '../errors.ts'
 import type { PrivateKey, PublicKey, Signer, VerifySignature } from '../key.ts'
+import { blobType } from '../public-blob.ts'
 import { type Certificate, isCertificate, parseCertificate } from './certificate.ts'
 import { certificateSuffix } from './types.ts'
 
@@ -57,6 +58,7 @@ export function certificateVerifier(verify: VerifySignature): VerifySignature {
     if (!isCertificate(key)) return verify(key, algorithm, data, signature)
     if (!algorithm.endsWith(certificateSuffix)) return false
     try {
+      if (blobType(key.blob) !== key.type) return false
       return verify(keyOf(key), plainAlgorithm(algorithm), data, signature)
     } catch (error) {
       if (error instanceof KeyError) return false

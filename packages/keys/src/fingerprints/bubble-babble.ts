@@ -7,7 +7,7 @@ import { digestOf } from './fingerprint.ts'
 const vowels = 'aeiouy'
 const consonants = 'bcdfghklmnprstvzx'
 
-/** The fingerprint of `key` in bubble babble; ssh-keygen takes SHA-1, the default. Throws {@link KeyError} for a malformed certificate. */
+/** The fingerprint of `key` in bubble babble; ssh-keygen takes SHA-1, the default. */
 export function bubbleBabbleFingerprint(
   key: PublicKey,
   hash: HashName = 'sha1',

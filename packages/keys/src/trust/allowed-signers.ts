@@ -47,9 +47,9 @@ export interface AllowedSigners {
   readonly entries: readonly AllowedSigner[]
   /** Lines that are not understood: they allow nobody. ssh-keygen gives up at such a line. */
   readonly problems: readonly TrustFileProblem[]
-  /** Whether a signature by `key`, which fits, is to be taken for one of `identity` (`ssh-keygen -Y verify`). */
+  /** Whether a signature by `key`, which fits, is to be taken for one of `identity` (`ssh-keygen -Y verify`). Throws {@link KeyError} for a malformed certificate. */
   check(question: SignerQuestion): SignerVerdict
-  /** Who a key belongs to, by the first line that knows it (`-Y find-principals`): names and patterns of that line, or of the certificate. */
+  /** Who a key belongs to, by the first line that knows it (`-Y find-principals`): names and patterns of that line, or of the certificate. Throws {@link KeyError} for a malformed certificate. */
   findPrincipals(
     key: PublicKey,
     o: { readonly now: Date; readonly crypto?: CertificateCheck['crypto'] },
