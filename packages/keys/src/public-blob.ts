@@ -19,11 +19,11 @@ const mostBytes = 65_536
 export function publicKeyFromBlob(blob: Uint8Array, comment?: string): PublicKey {
   readPublicBlob(blob)
   const own = Uint8Array.from(blob)
-  return Object.freeze({
-    type: blobType(own),
-    blob: own,
-    ...(comment === undefined || comment === '' ? {} : { comment }),
-  })
+  return frozen(blobType(own), own, comment)
+}
+
+function frozen(type: string, blob: Uint8Array, comment: string | undefined): PublicKey {
+  return Object.freeze(comment === undefined || comment === '' ? { type, blob } : { type, blob, comment })
 }
 
 /** The values in a blob; undefined when its type is not one of ours. Throws {@link KeyError}. */
@@ -43,14 +43,14 @@ export function readPublicBlob(blob: Uint8Array): PublicParts | undefined {
 /** The blob of a key's public values. */
 export function formatPublicBlob(parts: PublicParts | PrivateParts): Uint8Array {
   const row = keyTypeOf(parts)
-  const to = new Writer(640).string(row.name)
+  const to = new Writer(row.name === 'ssh-rsa' || row.name === 'ssh-dss' ? 640 : 160).string(row.name)
   row.writePublic(to, parts)
   return to.finish().slice()
 }
 
-/** Makes the PublicKey of a key's public values. */
+/** Makes the PublicKey of a key's public values, which have been checked where they were read. */
 export function publicKeyOf(parts: PublicParts | PrivateParts, comment?: string): PublicKey {
-  return publicKeyFromBlob(formatPublicBlob(parts), comment)
+  return frozen(keyTypeOf(parts).name, formatPublicBlob(parts), comment)
 }
 
 /** Whether both are the same key, whatever their comments. */

@@ -39,8 +39,9 @@ export function utf8DecodeStrict(bytes: Uint8Array): string | undefined {
 /** Each byte as the character of the same number (ISO 8859-1); the inverse of {@link latin1Encode}. */
 export function latin1Decode(bytes: Uint8Array): string {
   let text = ''
+  // Spreading the array takes four times as long: it goes through an iterator.
   for (let at = 0; at < bytes.length; at += 4096)
-    text += String.fromCharCode(...bytes.subarray(at, at + 4096))
+    text += Reflect.apply(String.fromCharCode, undefined, bytes.subarray(at, at + 4096))
   return text
 }
 
