@@ -119,7 +119,11 @@ describe('an agent of keys in memory', () => {
   })
 
   test('keys on security tokens pass as they are', async () => {
-    const blob = new Writer().string('sk-ssh-ed25519@openssh.com').string(new Uint8Array(32)).string('ssh:').finish()
+    const blob = new Writer()
+      .string('sk-ssh-ed25519@openssh.com')
+      .string(new Uint8Array(32))
+      .string('ssh:')
+      .finish()
     const made = new Writer().string('sk-ssh-ed25519@openssh.com').string('s').byte(1).uint32(7).finish()
     const token: Signer = {
       publicKey: { type: 'sk-ssh-ed25519@openssh.com', blob },
