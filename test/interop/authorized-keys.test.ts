@@ -79,10 +79,13 @@ describePeers(['sshd'], 'authorized_keys', () => {
     ['cert-authority,command="true" CA', { forceCommand: 'false' }],
   ]
 
-  test.each(cases)('%s %o', async (line, request) => {
-    const { ours, theirs } = await ask(line, request)
-    expect(ours.allowed, ours.allowed ? 'allowed' : ours.message).toBe(theirs)
-  })
+  test.each(cases.map(([line, request]) => ({ line, request })))(
+    '$line $request',
+    async ({ line, request }) => {
+      const { ours, theirs } = await ask(line, request)
+      expect(ours.allowed, ours.allowed ? 'allowed' : ours.message).toBe(theirs)
+    },
+  )
 
   test('a certificate without principals, which sshd of OpenSSH 9.2 takes for every user, is for nobody', async () => {
     const { ours } = await ask('cert-authority CA', { principals: [] })
