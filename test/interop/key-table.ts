@@ -228,6 +228,12 @@ const privateReads: readonly KeyRow[] = [
   reading('puttygen', 'private-openssh-new, encrypted', true, (type) =>
     puttygen(type, 'private-openssh-new', true),
   ),
+  reading('puttygen', 'private-sshcom', false, (type) => puttygen(type, 'private-sshcom', false), {
+    only: /^(?:rsa|dsa)/,
+  }),
+  reading('puttygen', 'private-sshcom, encrypted', true, (type) => puttygen(type, 'private-sshcom', true), {
+    only: /^(?:rsa|dsa)/,
+  }),
   ...['aes128', 'aes192', 'aes256', 'des3'].map((cipher) =>
     reading(
       'openssl',

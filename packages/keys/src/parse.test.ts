@@ -34,6 +34,7 @@ const readable: readonly (readonly [name: keyof typeof files, line: string | und
     ['p256EncryptedSec1', lines.p256, ''],
     ['ed25519Scrypt', undefined, ''],
     ['dsaEncryptedPem', lines.dsa, ''],
+    ['rsaSshCom', lines.rsa1024, 'weak'],
     ['p256', lines.p256, 'p256 test'],
     ['p256Sec1', lines.p256, ''],
     ['p256Pkcs8', lines.p256, ''],
@@ -57,6 +58,7 @@ describe.each(providers)('parsePrivateKey over %s', (_name, crypto) => {
     ['rsaEncryptedPem', 'PKCS#1 RSA private key', 'aes-128-cbc', 'md5', undefined],
     ['p256EncryptedSec1', 'SEC 1 EC private key', 'des-ede3-cbc', 'md5', undefined],
     ['dsaEncryptedPem', 'DSA private key', 'aes-256-cbc', 'md5', undefined],
+    ['rsaSshCom', 'ssh.com private key', '3des-cbc', 'md5', undefined],
     [
       'p256EncryptedPkcs8',
       'encrypted PKCS#8 private key',

@@ -15,6 +15,7 @@ import { isPpk, readPpk, readPpkPublic } from './formats/ppk.ts'
 import { isRfc4716, readRfc4716 } from './formats/rfc4716.ts'
 import { sec1 } from './formats/sec1.ts'
 import { readSpki } from './formats/spki.ts'
+import { isSshCom, readSshCom } from './formats/sshcom.ts'
 import { recognise, unsupportedLabel } from './formats/unsupported.ts'
 import type { PrivateKey, PublicKey } from './key.ts'
 import { publicKeyFromBlob, publicKeyOf } from './public-blob.ts'
@@ -46,8 +47,8 @@ const passedOver: readonly string[] = ['EC PARAMETERS']
 const mostBytes = 1_048_576
 
 /**
- * Reads a private key: OpenSSH's own format, PKCS#1, SEC 1, DSA and PKCS#8 PEM, PuTTY's PPK, plain or encrypted, and JSON
- * Web Keys. `data` is the content of the file. Throws {@link KeyError}: its `code` says whether a passphrase is missing or
+ * Reads a private key: OpenSSH's own format, PKCS#1, SEC 1, DSA and PKCS#8 PEM, PuTTY's PPK, ssh.com's format, plain or
+ * encrypted, and JSON Web Keys. `data` is the content of the file. Throws {@link KeyError}: its `code` says whether a passphrase is missing or
  * wrong, its message what was found and what to do. The public half is computed from the private one and compared, so a
  * key that is returned does sign; but for those of security keys, whose private half is not in the file.
  */
@@ -61,6 +62,7 @@ export function parsePrivateKey(data: string | Uint8Array, options: ParseOptions
         parts: readJwkPrivate(parseJwk(text), readOptions.backend),
         comment: '',
       }))
+    if (isSshCom(text)) return keyOf('ssh.com private key', options, () => readSshCom(text, readOptions))
     const block = firstBlock(text)
     if (block === undefined) throw noPrivateKey(text)
     const format = privateByLabel.get(block.label)
@@ -80,6 +82,8 @@ export function parsePublicKey(data: string | Uint8Array): PublicKey {
   if (isRfc4716(text)) return readRfc4716(text)
   if (isPpk(text)) return inFormat('PuTTY private key', () => readPpkPublic(rawOf(data)))
   if (isJson(text)) return inFormat('JSON Web Key', () => readPublicJwk(parseJwk(text)))
+  if (isSshCom(text))
+    return publicHalf(keyOf('ssh.com private key', {}, () => readSshCom(text, readOptionsOf({}, undefined))))
   const block = firstBlock(text)
   if (block === undefined) return readOnlyLine(text)
   switch (block.label) {

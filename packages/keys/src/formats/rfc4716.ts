@@ -9,23 +9,43 @@ const format = 'RFC 4716 public key'
 const begin = '---- BEGIN SSH2 PUBLIC KEY ----'
 const end = '---- END SSH2 PUBLIC KEY ----'
 
+/** Certificates and keys of 16,384 bits have some thousands. */
+const mostCharacters = 262_144
+
 export function isRfc4716(text: string): boolean {
   return text.trimStart().startsWith(begin)
 }
 
 /** Headers, then base64; the comment is that of the Comment header. Throws {@link KeyError}. */
 export function readRfc4716(text: string): PublicKey {
+  const { bytes, comment } = readFrame(text, begin, end, format)
+  return publicKeyFromBlob(bytes, comment)
+}
+
+/** What stands between two lines with four hyphens, which private keys of ssh.com have too. Throws {@link KeyError}. */
+export function readFrame(
+  text: string,
+  first: string,
+  last: string,
+  what: string,
+): { readonly bytes: Uint8Array; readonly comment: string | undefined } {
+  if (text.length > mostCharacters)
+    throw new KeyError(
+      'SSH_KEY_FORMAT',
+      `${what}: ${text.length} characters, the limit is ${mostCharacters}`,
+      {
+        format: what,
+      },
+    )
   const lines = text
     .trim()
     .split('\n')
     .map((line) => line.trimEnd())
-  if (lines[0] !== begin || lines.at(-1) !== end)
+  if (lines[0] !== first || lines.at(-1) !== last)
     throw new KeyError(
       'SSH_KEY_FORMAT',
-      `${format}: it must start with "${begin}" and end with "${end}", each on its line`,
-      {
-        format,
-      },
+      `${what}: it must start with "${first}" and end with "${last}", each on its line`,
+      { format: what },
     )
   let comment: string | undefined
   let at = 1
@@ -37,12 +57,12 @@ export function readRfc4716(text: string): PublicKey {
     const [, tag = '', value = ''] = /^([^:]*):[ \t]?(.*)$/s.exec(line) ?? []
     if (tag.toLowerCase() === 'comment') comment = value.replace(/^"(.*)"$/s, '$1')
   }
-  const blob = base64Decode(lines.slice(at, -1).join(''))
-  if (blob === undefined || blob.length === 0)
-    throw new KeyError('SSH_KEY_FORMAT', `${format}: what stands between BEGIN and END is not base64`, {
-      format,
+  const bytes = base64Decode(lines.slice(at, -1).join(''))
+  if (bytes === undefined || bytes.length === 0)
+    throw new KeyError('SSH_KEY_FORMAT', `${what}: what stands between BEGIN and END is not base64`, {
+      format: what,
     })
-  return publicKeyFromBlob(blob, comment)
+  return { bytes, comment }
 }
 
 /** Bytes of a line, without its end (RFC 4716 §3.3). */

@@ -25,11 +25,6 @@ export function unsupportedLabel(label: string, wanted: 'private' | 'public'): K
 /** What a file without BEGIN line starts with. */
 const starts: readonly (readonly [start: RegExp, format: string, advice: string])[] = [
   [
-    /^---- BEGIN SSH2 (?:ENCRYPTED )?PRIVATE KEY ----/,
-    'ssh.com private key',
-    'cannot be read; convert it with puttygen: -O private-openssh',
-  ],
-  [
     /^SSH PRIVATE KEY FILE FORMAT 1\.1/,
     'SSH 1 private key',
     'is for a protocol that is no longer spoken; make a new key',

@@ -286,6 +286,22 @@ yjjmTH+dmF5buziq6kKQujx4a74wkHytd4g0E/7O1bI/+K9WDZG3pOud5+XusWvi
 HUcT6FI3ObrCW6Hzv+VhXw==
 -----END DSA PRIVATE KEY-----
 `,
+  /** rsa1024 by puttygen 0.78, in the format of ssh.com */
+  rsaSshCom: `---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----
+Comment: "weak"
+P2/56wAAAjMAAAA3aWYtbW9kbntzaWdue3JzYS1wa2NzMS1zaGExfSxlbmNyeXB0e3JzYS
+1wa2NzMXYyLW9hZXB9fQAAAAgzZGVzLWNiYwAAAeBw31A43uWGGxfntgCs9w0q+Wlve1Id
+3e2t+q++yYGuKiVTf1RM/jcYnyLlyCESwR6+uNLHImqtf9gEwAkRdPsT1yPg42kR0tc31j
+v84mV9fgG3e9TPfRMGn3AFwaYWaDoXeovJMAPq1xba+FiPkFqsX4ELwSAON+ae84R3LcYJ
+y3g5jlDAZvyv9yewRRxMyQ2FaNQuKbo1lF5jjchC4x3porUJwh42XOZS1NbPHQjk+r8r+/
+tUHYWh3EfCZI34fFNZXH2lASp8oLAX/HXKFShob59e8pne1dyppwGjuwfiD5y/+J4/1mDP
+putqlWgD5UnV7ysFZAA/OoaZR5X/F9AddvvZVD1CtA+iimPZp3C2mANhFLO+Eu/bgDwEjy
+S+2X8x6UqHeaydsZEIUXddb09/ZlaUiyYeFGUpWk+jl3ywbEzN99k3m3t07QVE1cku+c3u
+47sPFcvZyzX03qqA0f9Svj8GICDPULHkyXOJyRj/nc7BwdzIukdHyCe+7G90shgOTCgC9g
+ZIKFRJEJIyJ/zIq0wvM+M2l1ghdBhGM2eNgjzO6/oDoj0EbWAlVljCCoOHyMbrf9uD07Qw
+VYbM6J4tgYgDbalxsx+IaIRx2dILdEqFhICgq+cAFkyJDlTU/Ro=
+---- END SSH2 ENCRYPTED PRIVATE KEY ----
+`,
   /** OpenSSH's own test data: regress/unittests/sshkey/testdata/ed25519_sk1 */
   skEd25519: `-----BEGIN OPENSSH PRIVATE KEY-----
 b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAASgAAABpzay1zc2
