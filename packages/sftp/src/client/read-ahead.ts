@@ -119,6 +119,8 @@ export class ReadAhead {
   }
 
   #pump(): void {
+    // Some requests in one packet cost little more than one: they wait until there is room for several.
+    if (this.#requests > 0 && !this.#flow.roomFor(this.#asked + this.#held)) return
     while (!this.#over && !this.#paused && !this.#ended && this.#next < this.#end) {
       // What may lie behind the size that was said is asked for when all in front of it is there.
       if (this.#next >= this.#size && this.#requests > 0) return

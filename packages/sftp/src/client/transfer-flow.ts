@@ -49,6 +49,8 @@ export const flowDefaults = { maxBytes: 16 * 1024 * 1024, maxRequests: 64, maxSm
 
 /** Up to so many bytes the number of requests grows without asking whether it helps: a round is too short to tell. */
 const surelyUseful = 2 * 1024 * 1024
+/** Bytes that are asked for together, at the most. */
+const mostBatch = 2 * 1024 * 1024
 /** How much faster a round must be to have been worth twice the memory. */
 const worthwhile = 1.1
 /** Rounds without growth after which more is tried again: the line may have become longer or wider. */
@@ -106,6 +108,11 @@ export class Flow {
   allows(bytes: number, requests: number, more: number): boolean {
     if (bytes === 0) return true
     return requests < this.#maxRequests && bytes + more <= this.#limit && this.#budget?.allows(more) !== false
+  }
+
+  /** Whether a good part of what may be under way is free, where that is `bytes` now. */
+  roomFor(bytes: number): boolean {
+    return this.#limit - bytes >= Math.min(this.#limit >> 3, mostBatch)
   }
 
   /** An answer of `bytes` came; `whole` when it was all that was asked for. `now` in milliseconds. */

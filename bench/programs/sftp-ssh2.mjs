@@ -1,0 +1,77 @@
+// One SFTP client run of an ssh2-shaped module: `node sftp-ssh2.mjs '{"module","work",…}'` prints one JSON line of what it did and cost.
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { pipeline } from 'node:stream/promises'
+import { measure, zeros } from './sftp-measure.mjs'
+
+const o = JSON.parse(process.argv[2])
+const { Client } = createRequire(import.meta.url)(o.module)
+
+const client = new Client()
+await new Promise((resolve, reject) => {
+  client.on('ready', resolve).on('error', reject)
+  client.connect({
+    host: '127.0.0.1',
+    port: o.port,
+    username: o.user,
+    privateKey: readFileSync(o.key),
+    readyTimeout: 60_000,
+    algorithms: { cipher: ['aes128-gcm@openssh.com'] },
+  })
+})
+const call = (method, ...args) =>
+  new Promise((resolve, reject) => {
+    sftp[method](...args, (error, result) => (error ? reject(error) : resolve(result)))
+  })
+const sftp = await new Promise((resolve, reject) =>
+  client.sftp((error, wrapper) => (error ? reject(error) : resolve(wrapper))),
+)
+
+const works = {
+  async readStream() {
+    let bytes = 0
+    const stream = sftp.createReadStream(o.remote)
+    stream.on('data', (chunk) => {
+      bytes += chunk.length
+    })
+    await new Promise((resolve, reject) => stream.on('close', resolve).on('error', reject))
+    return bytes
+  },
+  async writeStream() {
+    await pipeline(zeros(o.bytes), sftp.createWriteStream(o.remote))
+    return o.bytes
+  },
+  async get() {
+    await call('fastGet', o.remote, o.local)
+    return o.bytes
+  },
+  async put() {
+    await call('fastPut', o.local, o.remote)
+    return o.bytes
+  },
+  async readdir() {
+    return (await call('readdir', o.remote)).length
+  },
+  async smallUp() {
+    await call('mkdir', o.remote)
+    return some(readdirSync(o.local), (name) => call('fastPut', `${o.local}/${name}`, `${o.remote}/${name}`))
+  },
+  async smallDown() {
+    mkdirSync(o.local)
+    const list = await call('readdir', o.remote)
+    return some(list, ({ filename }) => call('fastGet', `${o.remote}/${filename}`, `${o.local}/${filename}`))
+  },
+}
+
+/** Thirty-two at a time. */
+async function some(items, job) {
+  let next = 0
+  const worker = async () => {
+    while (next < items.length) await job(items[next++])
+  }
+  await Promise.all(Array.from({ length: 32 }, worker))
+  return items.length
+}
+
+process.stdout.write(`${JSON.stringify(await measure(works[o.work]))}\n`)
+client.end()
