@@ -136,7 +136,11 @@ export class Client {
     return within('starting SFTP', options, async (signal) => {
       const channel = await this.#sessionChannel(options, signal)
       return unlessAborted(
-        sftpOver(channel, () => this.#startProcess(channel, request), { signal, trace: options.trace }),
+        sftpOver(channel, () => this.#startProcess(channel, request), {
+          signal,
+          trace: options.trace,
+          software: this.session.remoteIdent?.software ?? '',
+        }),
         signal,
         (late) => late.destroy(),
       )

@@ -33,13 +33,20 @@ export class SftpStartError extends SshError {
 /** Bytes of standard error that are kept. */
 const mostStderr = 4096
 
+interface SftpOverOptions {
+  readonly signal: AbortSignal | undefined
+  readonly trace: Trace | undefined
+  /** Name and version of the server. */
+  readonly software: string
+}
+
 /** Has `start` start an SFTP server on `channel`, and opens a client over it. The channel ends with the client. */
 export async function sftpOver(
   channel: Channel,
   start: () => Promise<void>,
-  o: { readonly signal: AbortSignal | undefined; readonly trace: Trace | undefined },
+  o: SftpOverOptions,
 ): Promise<SftpClient> {
-  const { signal, trace } = o
+  const { signal, software, trace } = o
   let exit: ProcessExit = {}
   let stderr = new Uint8Array(0)
   watchProcess(channel, { exit: (how) => (exit = how) })
@@ -55,7 +62,11 @@ export async function sftpOver(
       kept.set(bytes.subarray(0, kept.length - stderr.length), stderr.length)
       stderr = kept
     })
-    const opening = openSftp(pipe, { ...(trace === undefined ? {} : { trace }), signal })
+    const opening = openSftp(pipe, {
+      ...(trace === undefined ? {} : { trace }),
+      linkPathFirst: software.startsWith('AsyncSSH'),
+      signal,
+    })
     // A refusal closes the channel, which is no news then.
     opening.catch(() => undefined)
     await started

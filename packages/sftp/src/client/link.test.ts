@@ -203,15 +203,16 @@ describe('the end of the channel', () => {
 
   test('by end: what waits is still answered', async () => {
     const { server, link } = await linked()
-    server.channel.end = () => undefined
     const outcomes: unknown[] = []
     link.request({ type: 'stat', path }, (error, reply) => void outcomes.push(error ?? reply))
     link.end()
     link.request({ type: 'stat', path }, (error, _reply) => void outcomes.push(error))
     await settled()
     expect(outcomes).toEqual([expect.any(UsageError)])
+    expect(server.ended).toBe(false)
     server.send(packet(0, { type: 'attrs', attrs: {} }))
     expect(outcomes[1]).toEqual({ type: 'attrs', attrs: {} })
+    expect(server.ended).toBe(true)
   })
 })
 

@@ -1,19 +1,18 @@
 /** One SFTP connection as its users see it: requests with callbacks, and every one of them called exactly once. */
 
-import { concat, ProtocolError, type Trace, UsageError, utf8Decode } from '@hawser/wire'
+import { concat, ProtocolError, UsageError, utf8Decode } from '@hawser/wire'
 import type { ByteChannel } from '../byte-channel.ts'
 import { SftpStatus } from '../protocol/constants.ts'
 import { type ExtensionFields, type ExtensionName, extensions } from '../protocol/extensions.ts'
 import type { ReplyName, replyTo, SftpReply, SftpRequest } from '../protocol/messages.ts'
-import { type RequestOptions, SftpClientMachine } from './machine.ts'
+import { type RequestOptions, SftpClientMachine, type SftpClientMachineOptions } from './machine.ts'
 import { badPath, lost, lostRequest, type Paths, pathsOf, pathsOfFields, refusal } from './request-facts.ts'
 import { type KnownLimits, knownLimits } from './server-limits.ts'
 
 export type { KnownLimits } from './server-limits.ts'
 
-export interface LinkOptions {
-  readonly trace?: Trace
-}
+/** `trace` sees every message; the rest is as the machine has it. */
+export type LinkOptions = Pick<SftpClientMachineOptions, 'trace' | 'linkPathFirst'>
 
 /** Called once: with an error (a refusal of the server, or the loss of the channel), or with what the request is answered by. */
 export type Done<R extends SftpReply = SftpReply> = (
@@ -83,7 +82,7 @@ export class SftpLink {
 
   private constructor(channel: ByteChannel, o: LinkOptions) {
     this.#channel = channel
-    this.#machine = new SftpClientMachine(o.trace === undefined ? {} : { trace: o.trace })
+    this.#machine = new SftpClientMachine(o)
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
@@ -170,12 +169,12 @@ export class SftpLink {
     return this.#request({ type: 'extended', request: name, data }, name, done as Done, { expects })
   }
 
-  /** Ends our side: the server answers what it has, then closes. Later requests are refused. */
+  /** Ends our side when everything that waits has been answered: OpenSSH's server forgets its answers at the end. Later requests are refused. */
   end(): void {
     if (this.#ended || this.#over !== undefined) return
     this.#ended = true
     this.#flush()
-    this.#channel.end()
+    this.#endIfIdle()
   }
 
   /** Closes at once; what waits gets `error`, or one that says so. */
@@ -284,6 +283,11 @@ export class SftpLink {
     if (reply.type === 'status' && reply.code !== SftpStatus.ok)
       call(waiting.done, refusal(waiting.paths, waiting.op, reply), undefined)
     else call(waiting.done, undefined, reply)
+    this.#endIfIdle()
+  }
+
+  #endIfIdle(): void {
+    if (this.#ended && this.#waiting.size === 0 && this.#over === undefined) this.#channel.end()
   }
 
   #end(why: Error): void {

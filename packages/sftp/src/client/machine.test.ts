@@ -359,3 +359,17 @@ test('a write leaves as head and data, without a copy', () => {
   expect(machine.takeOutput()).toBe(data)
   expect(new DataView(head.buffer, head.byteOffset).getUint32(0)).toBe(head.length - 4 + data.length)
 })
+
+test('the paths of a symlink go in the order that the server has', () => {
+  const sent = (o: { readonly linkPathFirst?: boolean }): string => {
+    const machine = new SftpClientMachine(o)
+    machine.start()
+    machine.receive(version())
+    machine.poll()
+    while (machine.takeOutput() !== undefined);
+    machine.request({ type: 'symlink', targetpath: utf8Encode('target'), linkpath: utf8Encode('link') })
+    return String.fromCharCode(...(machine.takeOutput() as Uint8Array)).replace(/[^a-z]/g, ' ')
+  }
+  expect(sent({})).toMatch(/target +link/)
+  expect(sent({ linkPathFirst: true })).toMatch(/link +target/)
+})

@@ -37,6 +37,11 @@ export interface SftpClientMachineOptions {
   readonly trace?: Trace
   /** Most bytes of one packet that is read. Default: 257 KiB. */
   readonly maxPacket?: number
+  /**
+   * Sends the paths of a symlink in the draft's order (§6.10), the link's first. OpenSSH has them the other way round, and so have all
+   * who were written to go with it; asyncssh's server takes the draft's from everybody it does not know. Default: false.
+   */
+  readonly linkPathFirst?: boolean
 }
 
 /** What a request's reply is to be. */
@@ -70,6 +75,7 @@ export class SftpClientMachine {
   readonly #pending = new Map<number, Pending>()
   readonly #trace: Trace | undefined
   readonly #maxPacket: number
+  readonly #linkPathFirst: boolean
   #nextId = 0
   #state: 'new' | 'waiting' | 'ready' = 'new'
   #dead: Error | undefined
@@ -79,6 +85,7 @@ export class SftpClientMachine {
   constructor(o: SftpClientMachineOptions = {}) {
     this.#trace = o.trace
     this.#maxPacket = o.maxPacket ?? sftpLimits.packet
+    this.#linkPathFirst = o.linkPathFirst ?? false
   }
 
   /** Requests without a reply yet. */
@@ -116,7 +123,11 @@ export class SftpClientMachine {
       this.#note('out', 'write', write.number, 21 + request.handle.length + request.data.length)
     } else {
       const declared = requests[request.type]
-      this.#send(request.type, declared.number, declared.encode({ ...request, id } as never))
+      this.#send(
+        request.type,
+        declared.number,
+        declared.encode({ ...this.#asServerHasIt(request), id } as never),
+      )
     }
     const length = request.type === 'read' ? request.len : 0
     this.#pending.set(id, { type: request.type, expects, length, into: o.into })
@@ -238,6 +249,11 @@ export class SftpClientMachine {
     if (data === undefined) return undefined
     partial.left -= data.length
     return { type: 'piece', id, data }
+  }
+
+  #asServerHasIt(request: SftpRequest): SftpRequest {
+    if (request.type !== 'symlink' || !this.#linkPathFirst) return request
+    return { type: 'symlink', targetpath: request.linkpath, linkpath: request.targetpath }
   }
 
   #settle(id: number): Pending {

@@ -1,15 +1,12 @@
 /** From a stream of bytes to an SFTP client. */
 
-import type { Trace } from '@hawser/wire'
 import type { ByteChannel } from '../byte-channel.ts'
 import type { SftpCallOptions } from './ask.ts'
 import { SftpClient } from './client.ts'
-import { SftpLink } from './link.ts'
+import { type LinkOptions, SftpLink } from './link.ts'
 
-export interface OpenSftpOptions extends SftpCallOptions {
-  /** Sees every message, by name and size. */
-  readonly trace?: Trace
-}
+/** `trace` sees every message, by name and size. `linkPathFirst` is for servers that take symlinks in the draft's order. */
+export interface OpenSftpOptions extends SftpCallOptions, LinkOptions {}
 
 /**
  * Takes over `channel`, which leads to an SFTP server, and exchanges versions with it. Rejects when the channel is lost, with
@@ -17,13 +14,13 @@ export interface OpenSftpOptions extends SftpCallOptions {
  * closed then.
  */
 export function openSftp(channel: ByteChannel, o: OpenSftpOptions = {}): Promise<SftpClient> {
-  const { signal, trace } = o
+  const { signal, ...options } = o
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       channel.destroy()
       return reject(signal.reason)
     }
-    const close = SftpLink.open(channel, trace === undefined ? {} : { trace }, (error, link) => {
+    const close = SftpLink.open(channel, options, (error, link) => {
       signal?.removeEventListener('abort', abort)
       if (link === undefined) reject(error)
       else resolve(new SftpClient(link))

@@ -108,10 +108,12 @@ async function copyContent(
   if (link.has('copyData') && size > 0n) {
     const whole = { readFromHandle: source, readFromOffset: 0n, readDataLength: 0n }
     const request = { ...whole, writeToHandle: target, writeToOffset: 0n }
+    // Servers refuse to copy a file onto itself, each in its own way.
     const copied = await unless(
       askExtended(link, 'copyData', request, { signal, path: from }),
       SftpStatus.opUnsupported,
       SftpStatus.failure,
+      SftpStatus.badMessage,
     )
     if (copied !== undefined) return (await sizeOf(link, source, from, { signal })) ?? size
   }
