@@ -1,12 +1,19 @@
+import { utf8Encode } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { KeyError } from './errors.ts'
 import { fingerprint } from './fingerprints/fingerprint.ts'
-import { type FormatOptions, formatPrivateKey, formatPublicKey } from './format.ts'
+import {
+  type FormatOptions,
+  formatPrivateKey,
+  formatPublicKey,
+  privateKeyToJwk,
+  publicKeyToJwk,
+} from './format.ts'
 import { fileCipherNames } from './formats/openssh-ciphers.ts'
 import { readLine } from './formats/openssh-line.ts'
 import { generateKey } from './generate.ts'
 import type { PrivateKey } from './key.ts'
-import { parsePrivateKey, parsePublicKey } from './parse.ts'
+import { parsePrivateKey, parsePublicKey, privateKeyFromJwk, publicKeyFromJwk } from './parse.ts'
 import { files, lines, passphrase } from './testing/fixtures.ts'
 import { codeOf, providers } from './testing/kit.ts'
 
@@ -54,6 +61,70 @@ describe('formatPrivateKey', () => {
     },
   )
 
+  const encrypted: readonly (readonly [name: string, options: FormatOptions])[] = [
+    ...(['aes-256-cbc', 'aes-192-cbc', 'aes-128-cbc', 'des-ede3-cbc'] as const).flatMap((cipher) => [
+      [`pem, ${cipher}`, { format: 'pem', passphrase, cipher }] as const,
+      [`pkcs8, ${cipher}`, { format: 'pkcs8', passphrase, cipher, iterations: 10 }] as const,
+    ]),
+    ['pkcs8, scrypt', { format: 'pkcs8', passphrase: utf8Encode(passphrase), kdf: 'scrypt' }],
+    ['ppk 2', { format: 'ppk', passphrase, version: 2 }],
+    ...(['argon2id', 'argon2i', 'argon2d'] as const).map(
+      (kdf) => [`ppk 3, ${kdf}`, { format: 'ppk', passphrase, kdf, memory: 16, passes: 2 }] as const,
+    ),
+  ]
+
+  test.each(encrypted)('%s: what either backend writes is read by both', (_name, options) => {
+    for (const name of ['p256', 'rsa1024', 'dsa'] as const)
+      for (const [, writer] of providers)
+        for (const [, reader] of providers) {
+          const key = parsePrivateKey(files[name], { crypto: writer })
+          const text = formatPrivateKey(key, { ...options, crypto: writer } as FormatOptions)
+          same(text, key, { passphrase, crypto: reader })
+          expect(codeOf(() => parsePrivateKey(text, { crypto: reader }))).toBe('SSH_KEY_PASSPHRASE_NEEDED')
+          const wrong = codeOf(() => parsePrivateKey(text, { passphrase: 'wrong', crypto: reader }))
+          expect(wrong).toBe('SSH_KEY_PASSPHRASE_WRONG')
+        }
+  })
+
+  test.each(['ed25519', 'p256', 'rsa'] as const)(
+    '%s as JWK, text and object, and in PPK without a passphrase',
+    (name) => {
+      const key = parsePrivateKey(files[name])
+      same(formatPrivateKey(key, { format: 'jwk' }), key)
+      expect(privateKeyFromJwk(privateKeyToJwk(key)).publicKey.blob).toEqual(key.publicKey.blob)
+      expect(publicKeyFromJwk(publicKeyToJwk(key.publicKey)).blob).toEqual(key.publicKey.blob)
+      expect(publicKeyFromJwk(privateKeyToJwk(key)).blob).toEqual(key.publicKey.blob)
+      expect(parsePublicKey(formatPublicKey(key.publicKey, { format: 'jwk' })).blob).toEqual(
+        key.publicKey.blob,
+      )
+      for (const version of [2, 3] as const) {
+        const text = formatPrivateKey(key, { format: 'ppk', version })
+        same(text, key)
+        expect(parsePrivateKey(text).comment).toBe(key.comment)
+        expect(parsePublicKey(text)).toEqual(key.publicKey)
+        // The MAC covers the comment too.
+        const other = text.replace(key.comment, `${key.comment}!`)
+        expect(codeOf(() => parsePrivateKey(other))).toBe('SSH_KEY_FORMAT')
+      }
+    },
+  )
+
+  test('JWKs whose halves do not match, or whose members are not exact, are refused', () => {
+    const jwk = privateKeyToJwk(parsePrivateKey(files.ed25519))
+    const other = publicKeyToJwk(parsePublicKey(files.ed25519Spki))
+    expect(codeOf(() => privateKeyFromJwk({ ...jwk, x: other.x }))).toBe('SSH_KEY_INVALID')
+    expect(codeOf(() => publicKeyFromJwk({ ...jwk, x: other.x }))).toBe('SSH_KEY_INVALID')
+    expect(codeOf(() => privateKeyFromJwk({ ...jwk, d: `${jwk.d}=` }))).toBe('SSH_KEY_FORMAT')
+    expect(codeOf(() => privateKeyFromJwk({ ...jwk, d: 'AAAA' }))).toBe('SSH_KEY_INVALID')
+    expect(codeOf(() => privateKeyFromJwk(other))).toBe('SSH_KEY_FORMAT')
+    const rsa = privateKeyToJwk(parsePrivateKey(files.rsa))
+    expect(codeOf(() => privateKeyFromJwk({ kty: 'RSA', n: rsa.n, e: rsa.e, d: rsa.d }))).toBe(
+      'SSH_KEY_UNSUPPORTED',
+    )
+    expect(codeOf(() => privateKeyFromJwk({ ...rsa, oth: [] }))).toBe('SSH_KEY_UNSUPPORTED')
+    expect(codeOf(() => privateKeyFromJwk({ ...rsa, qi: rsa.q }))).toBe('SSH_KEY_INVALID')
+  })
+
   test.each<[string, FormatOptions, RegExp]>([
     ['ed25519 in the old PEM way', { format: 'pem' }, /no old PEM format for ed25519/],
     ['an unknown cipher', { passphrase, cipher: 'des' }, /cannot encrypt by "des"/],
@@ -92,6 +163,22 @@ describe('formatPrivateKey', () => {
 describe('formatPublicKey', () => {
   test.each(Object.entries(lines))('writes the line of %s as it was', (_name, line) => {
     expect(formatPublicKey(readLine(line))).toBe(line)
+  })
+
+  test('writes RFC 4716 with a comment of any length, and PKCS#1, and reads both back', () => {
+    for (const comment of ['', 'short', 'a "quoted" one', 'ü'.repeat(50), 'x'.repeat(300)]) {
+      const text = formatPublicKey(readLine(lines.rsa), { format: 'rfc4716', comment })
+      for (const line of text.split('\n')) expect(utf8Encode(line).length).toBeLessThanOrEqual(72)
+      expect(parsePublicKey(text)).toEqual(readLine([...lines.rsa.split(' ').slice(0, 2), comment].join(' ')))
+    }
+    const pkcs1 = formatPublicKey(readLine(lines.rsa), { format: 'pkcs1' })
+    expect(pkcs1).toMatch(/^-----BEGIN RSA PUBLIC KEY-----\n/)
+    expect(parsePublicKey(pkcs1).blob).toEqual(readLine(lines.rsa).blob)
+    expect(codeOf(() => formatPublicKey(readLine(lines.p256), { format: 'pkcs1' }))).toBe(
+      'SSH_KEY_UNSUPPORTED',
+    )
+    expect(codeOf(() => formatPublicKey(readLine(lines.dsa), { format: 'jwk' }))).toBe('SSH_KEY_UNSUPPORTED')
+    expect(() => formatPublicKey(readLine(lines.rsa), { format: 'x' as 'pem' })).toThrow(/unknown format/)
   })
 
   test('writes SPKI as OpenSSL does', () => {
