@@ -25,6 +25,8 @@ try {
     console.log(
       `${String(tally.equal).padStart(5)} equal ${String(tally.different.length).padStart(5)} different   ${section.name}`,
     )
+    const kinds = [...tally.kinds].map(([kind, times]) => `${times} ${kind}`).sort()
+    if (kinds.length > 0) console.log(`${' '.repeat(28)}${kinds.join(', ')}`)
     for (const difference of tally.different.slice(0, 3)) console.error(difference)
     failed += tally.different.length
   }

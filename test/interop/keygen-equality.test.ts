@@ -18,5 +18,6 @@ describePeers(['ssh', 'ssh-keygen', 'git'], 'what ssh-keygen and git say, we say
     await section.run(new Context(`test ${section.name}`, pool), inputs, tally)
     expect(tally.different).toEqual([])
     expect(tally.equal).toBeGreaterThan(0)
+    expect([...tally.kinds.keys()]).toEqual(expect.arrayContaining([...(section.kinds ?? [])]))
   })
 })

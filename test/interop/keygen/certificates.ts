@@ -30,6 +30,7 @@ export const listings: Section = {
 
 export const revocations: Section = {
   name: 'revocation lists (-Q)',
+  kinds: ['ok', 'serial', 'key', 'sha1'],
   async run(context, count, tally) {
     const perList = 10
     for (let done = 0; done < count; done += perList) {
@@ -65,7 +66,9 @@ export const revocations: Section = {
       for (const [at, { path }] of things.entries()) {
         const key = parseLine(readFileSync(path, 'utf8'))
         const comment = 'publicKey' in key ? key.publicKey.comment : key.comment
-        const answer = krl.check(key) === undefined ? 'ok' : 'REVOKED'
+        const revocation = krl.check(key)
+        tally.note(revocation?.by ?? 'ok')
+        const answer = revocation === undefined ? 'ok' : 'REVOKED'
         tally.compare(`${list} ${path}`, `${path} (${comment ?? path}): ${answer}`, theirs[at])
       }
     }

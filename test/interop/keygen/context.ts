@@ -31,6 +31,12 @@ export interface KeyPair {
 export class Tally {
   equal = 0
   readonly different: string[] = []
+  /** How often each kind of answer came, so that nobody compares refusals only. */
+  readonly kinds = new Map<string, number>()
+
+  note(kind: string): void {
+    this.kinds.set(kind, (this.kinds.get(kind) ?? 0) + 1)
+  }
 
   /** Compares one input by one or several outputs. */
   compare(what: string, ours: unknown, theirs: unknown): void {
@@ -42,6 +48,8 @@ export class Tally {
 
 export interface Section {
   readonly name: string
+  /** The kinds of answers that must come. */
+  readonly kinds?: readonly string[]
   run(context: Context, count: number, tally: Tally): Promise<void> | void
 }
 

@@ -32,6 +32,7 @@ export const gitObjects: Section = {
         'gpgsig is not a header here',
       ])
       const tampers = context.rng.chance(0.3)
+      tally.note(tampers ? 'spoiled' : 'whole')
       // git signs, we check
       repository.git(['commit', '-q', '--allow-empty', '-S', '-m', message])
       repository.git(['tag', '-s', '-m', message, 'theirs'])

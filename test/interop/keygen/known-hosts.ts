@@ -19,6 +19,7 @@ const publicTypes = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ssh-rsa']
 
 export const knownHosts: Section = {
   name: 'known_hosts (-F, -F -l, -R, -H)',
+  kinds: ['found', 'not found', 'removed'],
   run(context, count, tally) {
     for (let round = 0; round < count; round++) {
       const text = knownHostsText(context)
@@ -45,6 +46,8 @@ export const knownHosts: Section = {
       ]
       const removed = removeKnownHost(text, host, port)
       const removing = context.keygen(['-R', name, '-f', file])
+      tally.note(found.length > 0 ? 'found' : 'not found')
+      if (removed.removed.length > 0) tally.note('removed')
       ours.push(removed.text, removed.removed.map((each) => `${header(each)}\n`).join(''))
       theirs.push(readFileSync(file, 'utf8'), headersOf(removing.stdout))
       const hashing = context.file(text, 'known_hosts')

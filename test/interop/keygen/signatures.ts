@@ -31,6 +31,7 @@ interface Answer {
 
 export const messages: Section = {
   name: 'signatures (-Y sign, check-novalidate, verify, find-principals, match-principals)',
+  kinds: ['fits', 'fits not', 'allowed', 'not allowed', 'found', 'not found', 'matched', 'not matched'],
   async run(context, count, tally) {
     for (let round = 0; round < count; round++) {
       const { rng } = context
@@ -57,12 +58,15 @@ export const messages: Section = {
           : {}),
       }
       const same = theirSignature === undefined || pair.name.startsWith('ecdsa')
+      const answers = await ourAnswers(signature, signers, asked, files.revoked)
+      for (const [at, name] of ['fits', 'allowed', 'found', 'matched'].entries())
+        tally.note(answers[at]?.ok === true ? name : name === 'fits' ? 'fits not' : `not ${name}`)
       tally.compare(
         `${pair.name} ${JSON.stringify({ ...asked, message: '' })}\n${signers}`,
         [
           // Ed25519 and RSA sign the same message by the same bytes.
           same ? '' : formatMessageSignature(ourSignature),
-          ...(await ourAnswers(signature, signers, asked, files.revoked)),
+          ...answers,
         ],
         [same ? '' : formatMessageSignature(theirSignature), ...theirAnswers(context, files, asked)],
       )
