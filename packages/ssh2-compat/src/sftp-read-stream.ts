@@ -107,7 +107,10 @@ export class SftpReadStream extends Readable implements ReadStream {
   }
 }
 
-/** Closes the handle of a stream once; an error that was there before wins. */
+/**
+ * Closes the handle of a stream once; an error that was there before wins. A connection that is lost has closed it too: programs end it
+ * as soon as they have read or written all.
+ */
 export function closeFile(
   stream: { handle: Buffer | null },
   calls: SftpCalls,
@@ -116,8 +119,10 @@ export function closeFile(
 ): void {
   const { handle } = stream
   stream.handle = null
-  if (handle === null) done(error)
-  else calls.status({ type: 'close', handle }, (closeError) => done(error ?? closeError ?? null))
+  if (handle === null) return done(error)
+  calls.status({ type: 'close', handle }, (failed) => {
+    done(error ?? (failed && calls.link.error === undefined ? failed : null))
+  })
 }
 
 /** With `autoClose` an error ends the stream; without, the handle stays open, for the program to close. */

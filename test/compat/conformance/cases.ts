@@ -13,6 +13,7 @@ import { observedCases } from './observed.ts'
 import { optionCases } from './options.ts'
 import { serverCases } from './server.ts'
 import { sessionCases } from './session.ts'
+import { sftpCases } from './sftp.ts'
 import { utilsCases } from './utils.ts'
 
 export const cases: readonly Case[] = [
@@ -29,6 +30,7 @@ export const cases: readonly Case[] = [
   ...keyFileCases,
   ...utilsCases,
   ...observedCases,
+  ...sftpCases,
 ]
 
 /** Rejects when the case does not hold for `module`. */

@@ -20,6 +20,11 @@ const surface: Readonly<Record<string, string>> = {
     'half open, back-pressure, stderr, signal, exit, type, subtype, server, incoming, outgoing, eof, close, allowHalfOpen',
   '1.11': 'HTTPAgent, HTTPSAgent',
   '1.17': 'AgentProtocol, createAgent',
+  '1.12':
+    'fastGet, fastPut, createReadStream, createWriteStream, open, close, read, readData, write, writeData, fstat, stat, lstat, fsetstat, setstat, futimes, utimes, fchown, chown, fchmod, chmod, opendir, readdir, unlink, rename, mkdir, rmdir, readlink, symlink, realpath, ext_openssh_rename, ext_openssh_statvfs, ext_openssh_fstatvfs, ext_openssh_hardlink, ext_openssh_fsync, ext_openssh_lsetstat, ext_openssh_expandPath, ext_copy_data, ext_home_dir, ext_users_groups, readFile, writeFile, appendFile, exists, end, events, boolean, continue, environment',
+  '1.13':
+    'OPEN, READ, WRITE, FSTAT, FSETSTAT, CLOSE, OPENDIR, READDIR, LSTAT, STAT, REMOVE, RMDIR, REALPATH, READLINK, SETSTAT, MKDIR, RENAME, SYMLINK, EXTENDED, unhandled, ready, status, handle, data, name, attrs, boolean, announce, extendedReply, end, exit status, back-pressure',
+  '1.14': 'ATTRS, Stats, STATUS_CODE, OPEN_MODE, stringToFlags, flagsToString',
   '1.15': 'parseKey, generateKeyPair, generateKeyPairSync, formats, PKCS#8, low-level helpers',
 }
 
@@ -31,8 +36,6 @@ const numbered: readonly string[] = [
   ...Array.from({ length: 47 }, (_none, at) => `B${at + 1}`),
 ]
 
-/** SFTP's lines are those of its own issue. */
-const sftp = ['C17', 'C18', 'C19', 'C37', 'B40', 'B41', 'B42', 'B43', 'B44', 'B45']
 /** Numbers that the checklist does not use. */
 const unused = ['C32', 'C39']
 
@@ -50,7 +53,7 @@ export const checklist: readonly string[] = [
     lines.split(', ').map((line) => `${section} ${line}`),
   ),
   ...numbered,
-].filter((line) => ![...sftp, ...unused].includes(line))
+].filter((line) => !unused.includes(line))
 
 /** Whether a case that names `names` shows `line`, be it one aspect of it. */
 export function shows(names: readonly string[], line: string): boolean {
