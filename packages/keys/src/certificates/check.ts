@@ -123,7 +123,8 @@ export function signatureProblem(
   if (algorithm === undefined || !signatureAlgorithms.includes(algorithm))
     return `signed by the algorithm ${JSON.stringify(algorithm?.slice(0, 80) ?? '')}, where ${signatureAlgorithms.join(', ')} are accepted`
   const insecure = algorithm === 'ssh-rsa'
-  const verify = createVerifier(crypto, { ...policy, insecure })
+  // Whether authorities on security keys are touched is their business, as in OpenSSH.
+  const verify = createVerifier(crypto, { ...policy, insecure, touchRequired: false })
   if (verify(authority, algorithm, signedPartOf(certificate), signature)) return undefined
   return (
     whyUnusable(authority, { ...policy, insecure, crypto }) ?? 'the signature of its authority does not fit'

@@ -55,7 +55,8 @@ export interface SignMessageOptions {
   readonly crypto?: CryptoProvider
 }
 
-export interface VerifyMessageOptions extends Pick<KeyPolicy, 'minRsaBits'> {
+export interface VerifyMessageOptions
+  extends Pick<KeyPolicy, 'minRsaBits' | 'touchRequired' | 'verifyRequired'> {
   /** What the signature must be for. */
   readonly namespace: string
   readonly crypto?: CryptoProvider
