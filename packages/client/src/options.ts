@@ -65,6 +65,8 @@ export interface ConnectOptions extends IncomingHandlers {
   readonly rekeyAfterMs?: number
   /** Receive window of each channel in bytes; default 2 MiB. */
   readonly window?: number
+  /** How large the window of a busy channel may become, while that makes it faster. Default 64 MiB; with `window` given, that. */
+  readonly maxWindow?: number
   /** Largest data packet that we take, in bytes; default 32 KiB. */
   readonly maxPacket?: number
   /** Software version in our identification line. */
@@ -151,6 +153,7 @@ export function clientSessionOptions(options: CheckedOptions, spentMs = 0): Clie
       'rekeyLimits',
       'rekeyAfterMs',
       'window',
+      'maxWindow',
       'maxPacket',
       'ident',
       'signal',

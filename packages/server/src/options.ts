@@ -47,6 +47,8 @@ export interface ServerOptions {
   readonly rekeyAfterMs?: number
   /** Receive window of each channel in bytes; default 2 MiB. */
   readonly window?: number
+  /** How large the window of a busy channel may become, while that makes it faster. Default 64 MiB; with `window` given, that. */
+  readonly maxWindow?: number
   /** Largest data packet that we take, in bytes; default 32 KiB. */
   readonly maxPacket?: number
   readonly trace?: Trace

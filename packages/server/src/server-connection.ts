@@ -136,6 +136,7 @@ export class ServerConnection {
       ...(o.rekeyLimits === undefined ? {} : { rekeyLimits: o.rekeyLimits }),
       ...(o.rekeyAfterMs === undefined ? {} : { rekeyAfterMs: o.rekeyAfterMs }),
       ...(o.window === undefined ? {} : { window: o.window }),
+      ...(o.maxWindow === undefined ? {} : { maxWindow: o.maxWindow }),
       ...(o.maxPacket === undefined ? {} : { maxPacket: o.maxPacket }),
       ...(o.trace === undefined ? {} : { trace: o.trace }),
       ...(o.hooks === undefined ? {} : { hooks: o.hooks }),

@@ -40,6 +40,11 @@ export interface SessionOptions extends Timing {
   readonly rekeyLimits?: Partial<RekeyLimits>
   /** Receive window of each channel in bytes; default 2 MiB. */
   readonly window?: number
+  /**
+   * How large the window of a busy channel may become, in bytes, while that makes it faster; the peer may then send as much that the
+   * application has not consumed. Default 64 MiB; with `window` given, that.
+   */
+  readonly maxWindow?: number
   /** Largest data packet that we take, in bytes; default 32 KiB. */
   readonly maxPacket?: number
   readonly maxChannels?: number

@@ -11,11 +11,13 @@ import { ConnectionError, type Phase, phaseWords } from './errors.ts'
 import { IncomingChannel, IncomingRequest, RequestInbox } from './incoming.ts'
 import type { SessionHooks } from './options.ts'
 import type { BytePipe } from './pipe.ts'
+import { WindowGrowth } from './window-growth.ts'
 
 const noData = new Uint8Array(0)
 
 interface PendingOpen {
   readonly type: string
+  readonly grows: boolean
   readonly resolve: (channel: Channel) => void
   readonly reject: (error: Error) => void
 }
@@ -29,6 +31,8 @@ export interface SessionParts {
   readonly authentication: (session: Session) => Authentication
   readonly timing: Timing
   readonly hooks: SessionHooks
+  /** The receive window of a channel, and how large it may become; bytes. */
+  readonly windows: { readonly start: number; readonly most: number }
   readonly trace?: import('@hawser/wire').Trace
 }
 
@@ -54,6 +58,8 @@ export class Session {
   readonly #hooks: SessionHooks
   readonly #authentication: Authentication
   readonly #channels = new Map<ChannelId, Channel>()
+  readonly #growing = new Map<ChannelId, WindowGrowth>()
+  readonly #windows: SessionParts['windows']
   readonly #opens = new Map<ChannelId, PendingOpen>()
   readonly #answers = new Map<RequestId, Answer>()
   readonly #inbox = new RequestInbox()
@@ -75,6 +81,7 @@ export class Session {
       this.#resolveClosed = resolve
     })
     this.#hooks = parts.hooks
+    this.#windows = parts.windows
     this.#drive = new Drive({
       pipe: parts.pipe,
       engine: parts.engine,
@@ -98,6 +105,8 @@ export class Session {
       flushed: (done) => drive.whenFlushed(done),
       consumed: (id, bytes) => {
         mux.consumed(id, bytes)
+        const window = this.#growing.get(id)?.consumed(bytes, performance.now())
+        if (window !== undefined) mux.growWindow(id, window)
         drive.scheduleFlush()
       },
       request: (id, name, data, done) => this.#channelRequest(id, name, data, done),
@@ -183,13 +192,19 @@ export class Session {
         return reject(error as Error)
       }
       const onAbort = (): void => {
-        this.#opens.set(id, { type, resolve: (channel) => void channel.close(), reject: () => undefined })
+        this.#opens.set(id, {
+          type,
+          grows: false,
+          resolve: (channel) => void channel.close(),
+          reject: () => undefined,
+        })
         reject(aborted(o.signal as AbortSignal))
       }
       o.signal?.addEventListener('abort', onAbort, { once: true })
       const settled = (): void => o.signal?.removeEventListener('abort', onAbort)
       this.#opens.set(id, {
         type,
+        grows: o.window === undefined,
         resolve: (channel) => {
           settled()
           resolve(channel)
@@ -314,7 +329,7 @@ export class Session {
     const open = this.#opens.get(id)
     this.#opens.delete(id)
     if (open === undefined) return
-    open.resolve(this.#channel(id, open.type, data))
+    open.resolve(this.#channel(id, open.type, data, open.grows))
   }
 
   #openFailed(id: ChannelId, reason: number, description: string): void {
@@ -333,7 +348,7 @@ export class Session {
         const unusable = this.#unusable('accept a channel')
         if (unusable !== undefined) throw unusable
         mux.accept(id, answer)
-        const channel = this.#channel(id, type, data)
+        const channel = this.#channel(id, type, data, true)
         this.#drive.kick()
         return channel
       },
@@ -347,15 +362,18 @@ export class Session {
     else this.#onChannel(open)
   }
 
-  #channel(id: ChannelId, type: string, data: Uint8Array): Channel {
+  /** `grows` unless its window has a size of its own. */
+  #channel(id: ChannelId, type: string, data: Uint8Array, grows: boolean): Channel {
     const channel = new Channel({ id, type, openData: data, host: this.#host })
     this.#channels.set(id, channel)
+    if (grows) this.#growing.set(id, new WindowGrowth(this.#windows.start, this.#windows.most))
     return channel
   }
 
   #channelClosed(id: ChannelId): void {
     const channel = this.#channels.get(id)
     this.#channels.delete(id)
+    this.#growing.delete(id)
     channel?.receiveClosed()
   }
 
@@ -417,6 +435,7 @@ export class Session {
     for (const rekey of this.#rekeys.splice(0)) rekey.reject(error)
     for (const channel of [...this.#channels.values()]) channel.receiveClosed(error)
     this.#channels.clear()
+    this.#growing.clear()
     this.#inbox.clear()
   }
 

@@ -23,6 +23,7 @@ export function beginClient(pipe: BytePipe, o: ClientSessionOptions): Session {
     engine,
     timing: o,
     hooks: o.hooks ?? {},
+    windows: windowsOf(o),
     authentication: (created) => new ClientAuthentication(created, o),
     ...(o.trace === undefined ? {} : { trace: o.trace }),
   })
@@ -74,6 +75,7 @@ export function beginServer(pipe: BytePipe, o: ServerSessionOptions): Session {
     engine,
     timing: { ...o, readyTimeoutMs: o.readyTimeoutMs ?? 120_000 },
     hooks: o.hooks ?? {},
+    windows: windowsOf(o),
     authentication: (created) => new ServerAuthentication(created, o),
     ...(o.trace === undefined ? {} : { trace: o.trace }),
   })
@@ -96,6 +98,16 @@ function transportOptions(o: SessionOptions) {
     ...(o.rekeyLimits === undefined ? {} : { rekey: o.rekeyLimits }),
   }
 }
+
+/** Where windows start and how far they grow; bytes. */
+function windowsOf({ window, maxWindow }: SessionOptions): { readonly start: number; readonly most: number } {
+  return { start: window ?? defaultWindow, most: maxWindow ?? window ?? mostWindow }
+}
+
+/** What the mux starts with when it is told nothing. */
+const defaultWindow = 2 * 1024 * 1024
+/** Holds half a second of a line of a gigabit. */
+const mostWindow = 64 * 1024 * 1024
 
 function muxOptions(o: SessionOptions) {
   return {
