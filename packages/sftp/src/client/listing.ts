@@ -107,7 +107,7 @@ export class Listing implements AsyncIterable<DirectoryEntry> {
 }
 
 /** The entries of `path` without `.` and `..`, in the server's order. */
-export async function* listDirectory(
+async function* listDirectory(
   link: SftpLink,
   path: SftpPath,
   o: ListingOptions = {},

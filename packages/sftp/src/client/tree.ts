@@ -113,11 +113,7 @@ async function removeFile(link: SftpLink, filename: Uint8Array, o: SftpCallOptio
 }
 
 /** Some servers list files without their types. */
-export async function isRealDirectory(
-  link: SftpLink,
-  entry: DirectoryEntry,
-  o: SftpCallOptions,
-): Promise<boolean> {
+async function isRealDirectory(link: SftpLink, entry: DirectoryEntry, o: SftpCallOptions): Promise<boolean> {
   const type = fileType(entry.stats.attributes)
   if (type !== undefined) return type === FileType.directory
   const found = await unless(ask(link, { type: 'lstat', path: entry.pathBytes }, o), SftpStatus.noSuchFile)
