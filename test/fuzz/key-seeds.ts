@@ -111,6 +111,7 @@ export const seeds = {
       ),
     ],
     knownHosts: [knownHosts],
+    knownHostsEdit: [knownHosts],
     authorizedKeys: [authorizedKeys],
     allowedSigners: [allowedSigners],
     sshfp: [

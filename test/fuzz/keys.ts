@@ -4,8 +4,11 @@
  */
 
 import {
+  addKnownHost,
+  authorizeKey,
   checkCertificate,
   createVerifier,
+  hashKnownHosts,
   KeyError,
   type PublicKey,
   parseAllowedSigners,
@@ -22,6 +25,7 @@ import {
   publicKeyFromBlob,
   readAgentKey,
   readSshfp,
+  removeKnownHost,
   securityKeyFacts,
   whyUnusable,
 } from '@hawser/keys'
@@ -66,6 +70,7 @@ const some = {
 
 type Parser = (bytes: Uint8Array, rng: Rng) => unknown
 
+const now = new Date(1_700_000_000_000)
 const verify = createVerifier(undefined, { insecure: true, minRsaBits: 1024 })
 const hostKey = parsePublicKey(seeds.line[0] as string)
 const signingKeys: readonly PublicKey[] = seeds.line.map((line) => parsePublicKey(line))
@@ -91,8 +96,24 @@ const parsers = {
   messageSignature: (bytes) => parseMessageSignature(bytes),
   git: (bytes) => parseGitObject(bytes),
   knownHosts: (bytes) => parseKnownHosts(utf8Decode(bytes)).check('host.example', 22, hostKey),
-  authorizedKeys: (bytes) => parseAuthorizedKeys(utf8Decode(bytes)),
-  allowedSigners: (bytes) => parseAllowedSigners(utf8Decode(bytes)),
+  knownHostsEdit: (bytes) => {
+    const text = utf8Decode(bytes)
+    const added = addKnownHost(text, 'host.example', 22, hostKey)
+    return hashKnownHosts(removeKnownHost(added, 'other.example', 22).text).kept
+  },
+  authorizedKeys: (bytes) => {
+    const file = parseAuthorizedKeys(utf8Decode(bytes))
+    // The key of the first line, so that its options are looked at.
+    const { key } = file.entries[0] ?? { key: hostKey }
+    return authorizeKey(file, { key, user: 'a', now, address: '10.0.0.1', host: 'host.example' })
+  },
+  allowedSigners: (bytes) => {
+    const signers = parseAllowedSigners(utf8Decode(bytes))
+    const { key } = signers.entries[0] ?? { key: hostKey }
+    signers.matchPrincipals('a@example.com')
+    signers.findPrincipals(key, { now })
+    return signers.check({ identity: 'a@example.com', namespace: 'file', key, now })
+  },
   sshfp: (bytes) => parseSshfp(utf8Decode(bytes)),
   sshfpData: (bytes) => readSshfp(bytes),
 } as const satisfies Record<string, Parser>
@@ -100,7 +121,6 @@ type ParserName = keyof typeof parsers
 const names = Object.keys(parsers) as readonly ParserName[]
 
 function checked(certificate: ReturnType<typeof parseCertificate>): unknown {
-  const now = new Date(1_700_000_000_000)
   return checkCertificate(certificate, { kind: 'user', principals: ['a'], authorities: [hostKey], now })
 }
 
