@@ -1,7 +1,7 @@
 // A relay that adds time and takes none away: `node latency.mjs TARGET_PORT MILLISECONDS` prints `{"port"}`. Each way takes half of it.
 import { connect, createServer } from 'node:net'
 
-const [target, milliseconds] = process.argv.slice(2).map(Number)
+const [target, milliseconds] = JSON.parse(process.argv[2])
 
 function carry(from, to) {
   // Timers of one length fire in the order in which they were set.

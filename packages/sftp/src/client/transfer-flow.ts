@@ -54,7 +54,7 @@ const mostBatch = 2 * 1024 * 1024
 /** How much faster a round must be to have been worth twice the memory. */
 const worthwhile = 1.1
 /** Rounds without growth after which more is tried again: the line may have become longer or wider. */
-const roundsUntilProbe = 64
+const roundsUntilProbe = 16
 
 /** Bytes of a READ to ask this server for. */
 export function readChunk(link: SftpLink, wanted: number | undefined): number {
