@@ -31,6 +31,8 @@ const probes = {
   dropbear: { program: 'dropbear', args: ['-V'], version: /v\S+/, debian: 'dropbear-bin' },
   dbclient: { program: 'dbclient', args: ['-V'], version: /v\S+/, debian: 'dropbear-bin' },
   plink: { program: 'plink', args: ['-V'], version: /Release \S+/, debian: 'putty-tools' },
+  psftp: { program: 'psftp', args: ['-V'], version: /Release \S+/, debian: 'putty-tools' },
+  pscp: { program: 'pscp', args: ['-V'], version: /Release \S+/, debian: 'putty-tools' },
   puttygen: { program: 'puttygen', args: ['-V'], version: /Release \S+/, debian: 'putty-tools' },
   asyncssh: {
     program: 'python3',
@@ -51,6 +53,12 @@ const probes = {
   xdpyinfo: { program: 'xdpyinfo', args: ['-version'], version: /\d\S*/, debian: 'x11-utils' },
   git: { program: 'git', args: ['--version'], version: /\d\S*/, debian: 'git' },
   curl: { program: 'curl', args: ['--version'], version: /\d\S*/, debian: 'curl' },
+  // They come with ssh, and have no flag for their version.
+  sftp: { program: 'sftp', args: ['-?'], version: /usage: sftp/, debian: 'openssh-client' },
+  scp: { program: 'scp', args: ['-?'], version: /usage: scp/, debian: 'openssh-client' },
+  lftp: { program: 'lftp', args: ['--version'], version: /\d\S*/, debian: 'lftp' },
+  rsync: { program: 'rsync', args: ['--version'], version: /\d\S*/, debian: 'rsync' },
+  sshfs: { program: 'sshfs', args: ['--version'], version: /\d\S*/, debian: 'sshfs' },
 } as const satisfies Record<string, Probe>
 
 export type PeerName = keyof typeof probes

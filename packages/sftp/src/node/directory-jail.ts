@@ -59,10 +59,12 @@ export class Jail {
   /** Whether places are held by descriptors. */
   readonly holds: boolean
   readonly #root: Step
+  /** The names of the directory where relative paths begin. */
+  readonly #home: readonly Uint8Array[]
   #turn: Promise<unknown> = Promise.resolve()
 
   /** Throws UsageError when `folder` is no directory. */
-  constructor(folder: string, o: { readonly hold?: boolean } = {}) {
+  constructor(folder: string, o: { readonly hold?: boolean; readonly home?: string } = {}) {
     let root: string
     try {
       root = realpathSync(folder)
@@ -73,6 +75,7 @@ export class Jail {
     }
     this.root = root
     this.#root = { path: Buffer.from(root.replace(/[\\/]$/, '')), fd: undefined }
+    this.#home = namesOf(Buffer.from(o.home ?? '/'))
     this.holds = (o.hold ?? true) && canHold()
   }
 
@@ -90,7 +93,7 @@ export class Jail {
   /** Throws errors with a code when something on the way is missing, no directory, or not to be entered. */
   async find(path: Uint8Array, last: Last): Promise<Place> {
     if (path.length > maxPath) throw refusal('ENAMETOOLONG')
-    let todo = namesOf(path).reverse()
+    let todo = (isAbsolute(path) ? namesOf(path) : [...this.#home, ...namesOf(path)]).reverse()
     let names: Uint8Array[] = []
     let at = this.#root
     let links = 0

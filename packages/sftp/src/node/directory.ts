@@ -70,7 +70,7 @@ export interface DirectoryOptions {
   readonly symlinks?: boolean
   /** Whether devices, sockets and fifos may be opened, which can block a thread of this process. Default: false. */
   readonly specialFiles?: boolean
-  /** The directory for `~`, from the folder. Default: `/`. */
+  /** Where relative paths and `~` begin, from the folder. Default: `/`. */
   readonly home?: string
   /** Names of owners for listings and `users-groups-by-id`. Default: none, so numbers. */
   readonly names?: OwnerNames
@@ -90,7 +90,10 @@ export function directory(
   path: string,
   o: DirectoryOptions = {},
 ): SftpHandlers<DirectoryFile, DirectoryListing> {
-  const jail = new Jail(path, o.hold === undefined ? {} : { hold: o.hold })
+  const jail = new Jail(path, {
+    ...(o.hold === undefined ? {} : { hold: o.hold }),
+    ...(o.home === undefined ? {} : { home: o.home }),
+  })
   const modeMask = o.modeMask ?? 0o777
   const policy: AttributePolicy = { modeMask, chown: o.chown ?? false }
   const { owner } = o
