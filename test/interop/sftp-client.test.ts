@@ -1,5 +1,6 @@
 /** The promise client of SFTP, every verb, with servers of others and our own. */
 
+import { spawn } from 'node:child_process'
 import {
   chmodSync,
   linkSync,
@@ -13,11 +14,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { type SftpClient, SftpError } from '@hawser/sftp'
+import { openSftp, type SftpClient, SftpError } from '@hawser/sftp'
+import { streamChannel } from '@hawser/sftp/node'
 import { temporaryFolder } from '@hawser/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Opened, targets } from './sftp-client-kit.ts'
-import { pattern } from './sftp-transfer-kit.ts'
+import { pattern, sftpServer } from './sftp-transfer-kit.ts'
 
 for (const { name, missing, open, rootedIn, textOnly = false } of targets)
   describe.skipIf(missing !== undefined)(`${name}${missing === undefined ? '' : ` (${missing})`}`, () => {
@@ -238,3 +240,41 @@ for (const { name, missing, open, rootedIn, textOnly = false } of targets)
       expect((await Promise.all(stats)).every((one) => one.isDirectory())).toBe(true)
     })
   })
+
+describe.skipIf(sftpServer === undefined)('a server that is killed', () => {
+  test.each([0, 1, 2, 3, 5, 8, 13, 21, 34, 55])(
+    'after %d answers: every call ends, once',
+    async (answers) => {
+      const folder = temporaryFolder('sftp-killed')
+      writeFileSync(join(folder, 'file'), pattern(500_000))
+      const child = spawn(sftpServer as string, { stdio: ['pipe', 'pipe', 'ignore'] })
+      const sftp = await openSftp(streamChannel({ readable: child.stdout, writable: child.stdin }))
+      const calls: Promise<unknown>[] = []
+      let ends = 0
+      const call = (work: Promise<unknown>): void => {
+        const ended = (): void => {
+          ends++
+          if (ends === answers) child.kill('SIGKILL')
+        }
+        work.then(ended, ended)
+        calls.push(work)
+      }
+      for (let i = 0; i < 10; i++) {
+        call(sftp.stat(folder))
+        call(sftp.readFile(`${folder}/file`))
+        call(sftp.writeFile(`${folder}/${i}`, pattern(100_000)))
+        call(sftp.readdir(folder).toArray())
+        call(sftp.cp(`${folder}/file`, `${folder}/copy-${i}`))
+        call(sftp.mkdir(`${folder}/a/b/${i}`, { recursive: true }))
+        call(sftp.rm(`${folder}/a/${i}`, { recursive: true, force: true }))
+      }
+      if (answers === 0) child.kill('SIGKILL')
+      const outcomes = await Promise.allSettled(calls)
+      await sftp.closed
+      expect(ends).toBe(calls.length)
+      await expect(sftp.stat(folder)).rejects.toMatchObject({ code: 'ECONNRESET', path: folder })
+      const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+      for (const error of errors) expect(error).toMatchObject({ name: 'SftpError', code: 'ECONNRESET' })
+    },
+  )
+})

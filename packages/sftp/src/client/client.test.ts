@@ -303,6 +303,18 @@ describe('misuse', () => {
   })
 })
 
+test('a file that goes out of scope when the connection is lost hides no error behind that', async () => {
+  const { server, sftp } = await opened((request) => (request.type === 'open' ? handle : undefined))
+  const using = async (): Promise<void> => {
+    await using file = await sftp.open('/a')
+    await file.stat()
+  }
+  const lost = expect(using()).rejects.toMatchObject({ op: 'fstat', path: '/a', code: 'ECONNRESET' })
+  await settled()
+  server.channel.onClose()
+  await lost
+})
+
 describe('without extensions', () => {
   test('what needs one says so', async () => {
     const { sftp } = await opened()

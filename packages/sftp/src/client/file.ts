@@ -2,8 +2,9 @@
 
 import { UsageError, utf8Encode } from '@hawser/wire'
 import type { Attributes } from '../protocol/attributes.ts'
+import { SftpStatus } from '../protocol/constants.ts'
 import type { FileSystemStatistics } from '../protocol/extensions.ts'
-import { about, ask, askExtended, type SftpCallOptions, unsupported } from './ask.ts'
+import { about, ask, askExtended, type SftpCallOptions, unless, unsupported } from './ask.ts'
 import {
   modeAttributes,
   ownerAttributes,
@@ -151,8 +152,9 @@ export class SftpFile {
     return this.#closing
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
+  /** As `close`; a connection that is lost has closed the file too, and whoever used it has been told. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await unless(this.close(), SftpStatus.connectionLost)
   }
 
   #closeWith(o: FileStreamOptions): { readonly close?: () => Promise<void> } {

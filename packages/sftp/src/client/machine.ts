@@ -71,7 +71,8 @@ interface Pending {
  */
 export class SftpClientMachine {
   readonly #input = new ByteQueue()
-  readonly #output: Uint8Array[] = []
+  #output: Uint8Array[] = []
+  #outputAt = 0
   readonly #pending = new Map<number, Pending>()
   readonly #trace: Trace | undefined
   readonly #maxPacket: number
@@ -153,7 +154,12 @@ export class SftpClientMachine {
 
   /** The next bytes for the server. */
   takeOutput(): Uint8Array | undefined {
-    return this.#output.shift()
+    const next = this.#output[this.#outputAt++]
+    if (next !== undefined) return next
+    // Not by shift(): of a long list each would move all the rest.
+    this.#output = []
+    this.#outputAt = 0
+    return undefined
   }
 
   #next(): SftpClientEvent | undefined {
