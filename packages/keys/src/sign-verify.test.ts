@@ -7,7 +7,7 @@ import { generateKey } from './generate.ts'
 import type { PrivateKey, PublicKey } from './key.ts'
 import { parsePrivateKey } from './parse.ts'
 import { publicKeyFromBlob } from './public-blob.ts'
-import { privateKeyOf } from './sign.ts'
+import { privateKeyOf, privateParts } from './sign.ts'
 import { files, lines } from './testing/fixtures.ts'
 import { codeOf, providers } from './testing/kit.ts'
 import { createVerifier, whyUnusable } from './verify.ts'
@@ -157,6 +157,33 @@ describe.each(providers)('over %s', (_name, crypto) => {
       'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
     )
   })
+})
+
+test.each([
+  ['ed25519', 'seed'],
+  ['p256', 'scalar'],
+  ['rsa', 'd'],
+  ['dsa', 'x'],
+  ['skEd25519', 'keyHandle'],
+] as const)('dispose() of %s overwrites its %s', (name, secret) => {
+  const key = parsePrivateKey(files[name])
+  const value = (privateParts(key) as unknown as Record<string, Uint8Array>)[secret] as Uint8Array
+  expect(value.some((byte) => byte !== 0)).toBe(true)
+  key.dispose()
+  expect(value.every((byte) => byte === 0)).toBe(true)
+  expect(() => key.sign(key.algorithms[0] ?? key.publicKey.type, data)).toThrow(/disposed of/)
+})
+
+test('values that are no key are overwritten before the error', () => {
+  const parts = privateParts(parsePrivateKey(files.ed25519)) as unknown as {
+    seed: Uint8Array
+    publicKey: Uint8Array
+  }
+  const seed = parts.seed.slice()
+  expect(() =>
+    privateKeyOf({ type: 'ed25519', seed, publicKey: new Uint8Array(32) }, '', {}, 'test'),
+  ).toThrow(/public key/)
+  expect(seed).toEqual(new Uint8Array(32))
 })
 
 describe('algorithms', () => {

@@ -29,8 +29,14 @@ export function privateKeyOf(
   format?: string,
 ): PrivateKey {
   const { backend } = options.crypto ?? defaultProvider
-  if (parts.type === 'dsa') checkDsaPrivate(backend, parts)
-  const sign = canSign(parts) ? accepting(format, () => backend.signer(parts)) : cannotSign(parts)
+  let sign: Sign
+  try {
+    if (parts.type === 'dsa') checkDsaPrivate(backend, parts)
+    sign = canSign(parts) ? accepting(format, () => backend.signer(parts)) : cannotSign(parts)
+  } catch (error) {
+    eraseParts(parts)
+    throw error
+  }
   return new MemoryKey(parts, comment, sign, options)
 }
 
