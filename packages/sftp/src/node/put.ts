@@ -145,6 +145,7 @@ class Putting {
             link: this.#sftp.connection,
             local: f.local,
             remote: target,
+            stats: f.stats,
             start,
             sparse,
             pool: this.run.pool,

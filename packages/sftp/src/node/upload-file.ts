@@ -16,6 +16,8 @@ export interface UploadFileOptions extends FlowOptions {
   readonly link: SftpLink
   readonly local: LocalPath
   readonly remote: Uint8Array
+  /** The local file's, where they are known; else it is asked for them. */
+  readonly stats?: Stats
   /** Permission bits of a remote file that is made. Default: the server's own. */
   readonly mode?: number
   /** Where to go on: bytes that the remote file has already. Default 0, which empties it. */
@@ -158,6 +160,12 @@ export function uploadFile(
       return fail(error)
     }
     fd = opened
+    if (o.stats !== undefined) {
+      stats = o.stats
+      if (failure === undefined) return openRemote()
+      opening = false
+      return settle()
+    }
     fstat(opened, (statError, found) => {
       stats = found
       if (statError === null && failure === undefined) return openRemote()
