@@ -286,3 +286,16 @@ function caught(action: () => unknown): unknown {
   }
   throw new Error('nothing was thrown')
 }
+
+test('what is read of an array with a slice() of its own, such as a Buffer, can be copied', () => {
+  class Sharing extends Uint8Array {
+    override slice(from?: number, to?: number): Uint8Array<ArrayBuffer> {
+      return this.subarray(from, to) as Uint8Array<ArrayBuffer>
+    }
+  }
+  const bytes = new Sharing([9, 0, 0, 0, 1, 7, 8]).subarray(1)
+  const from = new Reader(bytes)
+  const [field, rest] = [from.string().slice(), from.rest().slice()]
+  bytes.fill(0)
+  expect([field, rest]).toEqual([Uint8Array.of(7), Uint8Array.of(8)])
+})

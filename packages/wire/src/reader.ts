@@ -18,7 +18,11 @@ export class Reader {
 
   /** `what` names the thing being read, for error messages. */
   constructor(bytes: Uint8Array, what = 'data') {
-    this.#bytes = bytes
+    // slice() of a Buffer is a view, and who reads fields relies on it to copy.
+    this.#bytes =
+      bytes.constructor === Uint8Array
+        ? bytes
+        : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#what = what
   }
 

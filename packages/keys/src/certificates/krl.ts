@@ -268,7 +268,7 @@ function readSignature(from: Reader, bytes: Uint8Array, crypto: CryptoProvider):
 /** An mpint that is not negative, as unsigned bytes. */
 function positiveBits(mpint: Uint8Array): Uint8Array {
   if ((mpint[0] ?? 0) >= 0x80) throw new ProtocolError('a negative bitmap of serials')
-  return mpint
+  return Uint8Array.from(mpint)
 }
 
 /** As OpenSSH, whose certificates without a number have serial 0. */

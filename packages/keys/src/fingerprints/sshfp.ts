@@ -92,13 +92,13 @@ export function parseSshfp(line: string): SshfpLine {
   const bytes = hexDecode(hex.join(''))
   if (mark !== '\\#' || !/^\d{1,5}$/.test(length) || bytes?.length !== Number(length) || bytes.length < 2)
     throw malformed('TYPE44 is not followed by \\#, a length and as many bytes')
-  return { host, ...recordOf(bytes[0] as number, bytes[1] as number, bytes.subarray(2)) }
+  return { host, ...recordOf(bytes[0] as number, bytes[1] as number, bytes.slice(2)) }
 }
 
 /** The record in its wire form (RFC 4255 §3.1), as resolvers give it. Throws {@link KeyError}. */
 export function readSshfp(data: Uint8Array): SshfpRecord {
   if (data.length < 2 || data.length > mostCharacters) throw malformed(`${data.length} bytes are no record`)
-  return recordOf(data[0] as number, data[1] as number, data.slice(2))
+  return recordOf(data[0] as number, data[1] as number, Uint8Array.from(data.subarray(2)))
 }
 
 /**
