@@ -6,7 +6,7 @@ import { asBuffer } from './channel-bytes.ts'
 import { openAttributes, openFlags, pathBytes } from './sftp-arguments.ts'
 import type { SftpCalls } from './sftp-calls.ts'
 import { requestFailure } from './sftp-errors.ts'
-import type { ReadStream, ReadStreamOptions, SFTPPath } from './sftp-types.ts'
+import type { OpenMode, ReadStream, ReadStreamOptions, SFTPPath } from './sftp-types.ts'
 import { modeOf } from './stats.ts'
 import type { Callback } from './types.ts'
 
@@ -29,19 +29,20 @@ export class SftpReadStream extends Readable implements ReadStream {
   /** Throws for options that cannot be meant. */
   constructor(calls: SftpCalls, path: SFTPPath, options?: ReadStreamOptions | BufferEncoding | null) {
     const o: ReadStreamOptions = typeof options === 'string' ? { encoding: options } : (options ?? {})
-    const autoClose = o.autoClose ?? true
-    super({ highWaterMark: 65_536, ...plainOptions(o), autoDestroy: autoClose })
+    // Checked before there is a stream, which would open the file all the same.
+    const file = streamedFile(path, o, 'r')
+    const end = place('end', o.end) ?? Infinity
+    if ((file.start ?? 0) > end) throw new RangeError('"start" option must be <= "end" option')
+    super({ highWaterMark: 65_536, ...plainOptions(o), autoDestroy: file.autoClose })
     this.#calls = calls
-    this.#path = pathBytes(path)
-    this.path = typeof path === 'string' ? path : asBuffer(path).toString()
-    this.flags = o.flags ?? 'r'
-    this.mode = modeOf(o.mode ?? 0o666)
-    this.start = place('start', o.start)
-    this.end = place('end', o.end) ?? Infinity
-    this.autoClose = autoClose
-    this.handle = o.handle ?? null
-    openFlags(this.flags)
-    if ((this.start ?? 0) > this.end) throw new RangeError('"start" option must be <= "end" option')
+    this.#path = file.bytes
+    this.path = file.path
+    this.flags = file.flags
+    this.mode = file.mode
+    this.start = file.start
+    this.end = end
+    this.autoClose = file.autoClose
+    this.handle = file.handle
   }
 
   get bytesRead(): number {
@@ -131,6 +132,34 @@ export function fail(stream: Readable | Writable, error: Error): void {
   else stream.destroy(error)
 }
 
+/** What the options of a stream say of its file. Throws for what cannot be meant. */
+export function streamedFile(
+  path: SFTPPath,
+  o: Pick<ReadStreamOptions, 'flags' | 'mode' | 'start' | 'autoClose' | 'handle'>,
+  standardFlags: OpenMode,
+): {
+  readonly bytes: Uint8Array
+  readonly path: string
+  readonly flags: string | number
+  readonly mode: number
+  readonly start: number | undefined
+  readonly autoClose: boolean
+  readonly handle: Buffer | null
+} {
+  const bytes = pathBytes(path)
+  const flags = o.flags ?? standardFlags
+  openFlags(flags)
+  return {
+    bytes,
+    path: typeof path === 'string' ? path : asBuffer(path).toString(),
+    flags,
+    mode: modeOf(o.mode ?? 0o666),
+    start: place('start', o.start),
+    autoClose: o.autoClose ?? true,
+    handle: o.handle ?? null,
+  }
+}
+
 /** What Node's streams make of options; theirs alone, and not what may be undefined. */
 export function plainOptions(
   o: Pick<ReadStreamOptions, 'highWaterMark' | 'encoding' | 'signal' | 'emitClose'>,
@@ -144,7 +173,7 @@ export function plainOptions(
 }
 
 /** A byte's number in a file. */
-export function place(name: string, value: number | undefined): number | undefined {
+function place(name: string, value: number | undefined): number | undefined {
   if (value === undefined || value === null || value === Infinity) return undefined
   if (typeof value !== 'number') throw new TypeError(`"${name}" option must be a Number`)
   if (!Number.isSafeInteger(value) || value < 0)

@@ -3,13 +3,12 @@
 import { Writable } from 'node:stream'
 import { OpenFlag, WriteBehind } from '@hawser/sftp'
 import { BufferPool } from '@hawser/sftp/node'
-import { asBuffer } from './channel-bytes.ts'
-import { openAttributes, openFlags, pathBytes } from './sftp-arguments.ts'
+import { openAttributes, openFlags } from './sftp-arguments.ts'
 import type { SftpCalls } from './sftp-calls.ts'
 import { requestFailure } from './sftp-errors.ts'
-import { closeFile, fail, place, plainOptions } from './sftp-read-stream.ts'
+import { closeFile, fail, plainOptions, streamedFile } from './sftp-read-stream.ts'
 import type { SFTPPath, WriteStream, WriteStreamOptions } from './sftp-types.ts'
-import { modeOf, type Stats } from './stats.ts'
+import type { Stats } from './stats.ts'
 import type { Callback } from './types.ts'
 
 type Done = (error?: Error | null) => void
@@ -38,24 +37,23 @@ export class SftpWriteStream extends Writable implements WriteStream {
   /** Throws for options that cannot be meant. */
   constructor(calls: SftpCalls, path: SFTPPath, options?: WriteStreamOptions | BufferEncoding | null) {
     const o: WriteStreamOptions = typeof options === 'string' ? { encoding: options } : (options ?? {})
-    const autoClose = o.autoClose ?? true
+    const file = streamedFile(path, o, 'w')
     const { encoding, ...plain } = plainOptions(o) as WriteStreamOptions
     super({
       highWaterMark: 512 * 1024,
       ...plain,
       ...(encoding === undefined ? {} : { defaultEncoding: encoding }),
-      autoDestroy: autoClose,
+      autoDestroy: file.autoClose,
     })
     this.#calls = calls
-    this.#path = pathBytes(path)
-    this.path = typeof path === 'string' ? path : asBuffer(path).toString()
-    this.flags = o.flags ?? 'w'
+    this.#path = file.bytes
     this.#modeGiven = o.mode !== undefined && o.mode !== null
-    this.mode = modeOf(o.mode ?? 0o666)
-    this.start = place('start', o.start)
-    this.autoClose = autoClose
-    this.handle = o.handle ?? null
-    openFlags(this.flags)
+    this.path = file.path
+    this.flags = file.flags
+    this.mode = file.mode
+    this.start = file.start
+    this.autoClose = file.autoClose
+    this.handle = file.handle
   }
 
   get bytesWritten(): number {
