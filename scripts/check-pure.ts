@@ -20,13 +20,13 @@ import {
 const pure: Readonly<Record<string, RegExp>> = {
   wire: /./,
   /** Less the backends: their interface, both of them, and the RSA of one that has to wait. */
-  crypto: /^(?!backend(\.node|\.noble)?\.ts$|rsa-webcrypto\.ts$)/,
+  crypto: /^(?!backend(\.node|\.noble)?\.ts$|ml-kem\.node\.ts$|rsa-webcrypto\.ts$)/,
   transport: /./,
   userauth: /./,
   connection: /./,
   session: /^engine\.ts$/,
   sftp: /^protocol\/|(^|\/)machine\.ts$/,
-  agent: /^(frames|messages|client|server|signing|key-limits)\.ts$/,
+  agent: /^(frames|messages|client|server|signing|key-limits|destinations|login-request)\.ts$/,
 }
 
 /** Globals that wait, tell the time, do I/O or are only on some runtime. */

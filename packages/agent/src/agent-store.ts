@@ -18,6 +18,11 @@ export interface AgentStore {
   removeAll?(): Awaitable<void>
   lock?(passphrase: Uint8Array): Awaitable<void>
   unlock?(passphrase: Uint8Array): Awaitable<void>
-  /** An extension request (RFC 9987 §3.8); undefined for a name that is not known. */
-  extension?(name: string, contents: Uint8Array): Awaitable<Uint8Array | undefined>
+  /** Takes the keys of the token in `reader`; throws unless it can keep all of `limits`. */
+  addSmartcard?(reader: string, pin: Uint8Array, limits: KeyLimits): Awaitable<void>
+  removeSmartcard?(reader: string, pin: Uint8Array): Awaitable<void>
+  /** An extension request (RFC 9987 §3.8): the contents of the reply, true for plain success, undefined for a name that is not known. */
+  extension?(name: string, contents: Uint8Array): Awaitable<Uint8Array | true | undefined>
+  /** What one client sees; asked once for each connection. Left out: all clients see the same, and nothing is remembered of any. */
+  connection?(): AgentStore
 }

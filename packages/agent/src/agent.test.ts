@@ -76,7 +76,7 @@ describe('an agent of keys in memory', () => {
     ])
     const [held] = keyring.identities() as [Signer]
     await client.remove(rsa.publicKey)
-    expect(() => held.sign('rsa-sha2-512', data)).toThrow(/disposed of/)
+    await expect(held.sign('rsa-sha2-512', data)).rejects.toThrow(/here no longer/)
     await expect(client.remove(rsa.publicKey)).rejects.toThrow(AgentError)
     await client.removeAll()
     expect(await client.list()).toEqual([])
@@ -84,17 +84,6 @@ describe('an agent of keys in memory', () => {
     expect(verify(rsa.publicKey, 'rsa-sha2-512', data, await rsa.sign('rsa-sha2-512', data))).toBe(true)
     client.close()
   })
-
-  test.each([{ lifetimeSeconds: 60 }, { confirm: true }])(
-    'refuses the limit %j, which it cannot keep',
-    async (limits) => {
-      const { client, refusals } = pair(new Keyring())
-      await expect(client.add(ed25519, limits)).rejects.toThrow(/refused to take/)
-      expect(await client.list()).toEqual([])
-      expect(refusals).toEqual([expect.any(UsageError)])
-      client.close()
-    },
-  )
 
   test('locked, it shows nothing and signs nothing, until it is unlocked by the same passphrase', async () => {
     const { client } = pair(new Keyring([ed25519]))
@@ -187,7 +176,7 @@ describe('an agent of keys in memory', () => {
     a.write(framed(to.byte(255).string('restrict@openssh.com').finish()))
     await answered
     expect(answers).toEqual([Uint8Array.of(0, 0, 0, 1, 5)])
-    expect(String(refusals[0])).toMatch(/constraint 255/)
+    expect(String(refusals[0])).toMatch(/restrict@openssh.com/)
   })
 })
 

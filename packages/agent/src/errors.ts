@@ -13,6 +13,8 @@ export type AgentErrorCode =
   | 'SSH_AGENT_REFUSED'
   /** It did something else than what was asked. */
   | 'SSH_AGENT_UNSUPPORTED'
+  /** The caller gave up waiting. */
+  | 'SSH_ABORTED'
 
 export class AgentError extends SshError {
   declare readonly code: AgentErrorCode

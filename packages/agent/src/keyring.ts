@@ -1,85 +1,92 @@
 /** An agent of one's own in memory. */
 
 import type { PrivateKey, PublicKey, Signer } from '@hawser/keys'
-import { equal, erase, UsageError } from '@hawser/wire'
+import { AgentLock } from './agent-lock.ts'
 import type { AgentStore } from './agent-store.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { HeldKeys } from './held-keys.ts'
 import type { KeyLimits } from './key-limits.ts'
-import { agentLimits } from './limits.ts'
+import { type ConfirmQuestion, type KeyringParts, KeyringView } from './keyring-view.ts'
 
-interface Held {
-  readonly signer: Signer
-  /** The same, when it is ours to dispose of. */
-  readonly own: PrivateKey | undefined
+export interface KeyringOptions {
+  /** Clients may list and sign, and change nothing. Default false. */
+  readonly readOnly?: boolean
+  /** Seconds after which keys are forgotten that are added without a lifetime of their own. Default: never. */
+  readonly lifetimeSeconds?: number
+  /**
+   * Asks somebody whether a key may sign that was added with `confirm` (`ssh-add -c`); only `true` lets it. Without this, such keys are
+   * not taken.
+   */
+  readonly confirm?: (question: ConfirmQuestion) => boolean | PromiseLike<boolean>
+  /** How long an answer is waited for. Default 60,000. */
+  readonly confirmTimeoutMs?: number
+  /** Default: the time of this computer. */
+  readonly clock?: Clock
 }
 
 /**
- * Keys in memory, for `serveAgent`. Clients may list and sign; unless `readOnly`, they may add and remove keys and lock it too.
- * Limits on the use of a key (a lifetime, confirmation) are refused: there is neither a clock nor anybody to ask here.
+ * Keys in memory, for `serveAgent`, with all that ssh-agent does for keys in files: lifetimes, confirmation, destinations, a lock.
+ * Its own methods are those of a client on this computer; each other client has a {@link connection} of its own.
  */
 export class Keyring implements AgentStore {
-  readonly #readOnly: boolean
-  #keys: readonly Held[]
-  #passphrase: Uint8Array | undefined
+  readonly #parts: KeyringParts
+  readonly #own: KeyringView
 
-  /** `keys` stay the caller's: they are not disposed of when they are removed, as keys that clients added are. */
-  constructor(keys: Iterable<Signer> = [], options: { readonly readOnly?: boolean } = {}) {
-    this.#keys = [...keys].map((signer) => ({ signer, own: undefined }))
-    this.#readOnly = options.readOnly ?? false
+  /** `keys` stay the caller's: they are not disposed of when they are removed, as keys that are added are. */
+  constructor(keys: Iterable<Signer> = [], options: KeyringOptions = {}) {
+    const {
+      clock = systemClock,
+      readOnly = false,
+      confirmTimeoutMs = 60_000,
+      confirm,
+      lifetimeSeconds,
+    } = options
+    this.#parts = {
+      keys: new HeldKeys(keys, clock),
+      lock: new AgentLock(clock),
+      clock,
+      readOnly,
+      lifetimeSeconds,
+      confirm,
+      confirmTimeoutMs,
+    }
+    this.#own = new KeyringView(this.#parts)
+  }
+
+  /** A client's own view, which remembers the sessions that the client binds it to (session-bind@openssh.com). */
+  connection(): AgentStore {
+    return new KeyringView(this.#parts)
   }
 
   /** None while it is locked. */
   identities(): readonly Signer[] {
-    return this.#passphrase === undefined ? this.#keys.map(({ signer }) => signer) : []
+    return this.#own.identities()
   }
 
-  /** Takes a key, in place of the same one if that is there; it is disposed of when it is removed. Throws UsageError when it may not, and for limits. */
+  /**
+   * Takes a key, in place of the same one if that is there; it is disposed of when it is removed or its lifetime is over.
+   * Throws UsageError when it may not, and for limits that it cannot keep.
+   */
   add(key: PrivateKey, limits: KeyLimits = {}): void {
-    this.#change()
-    if (limits.lifetimeSeconds !== undefined || limits.confirm === true)
-      throw new UsageError('this agent keeps no lifetime of keys and asks nobody: add the key without limits')
-    const others = this.#without(key.publicKey)
-    if (others.length >= agentLimits.identities)
-      throw new UsageError(`this agent is full: it has ${others.length} keys`)
-    this.#replace([...others, { signer: key, own: key }])
+    this.#own.add(key, limits)
   }
 
+  /** Throws UsageError for a key that is not here. */
   remove(key: PublicKey): void {
-    this.#change()
-    const others = this.#without(key)
-    if (others.length === this.#keys.length) throw new UsageError('a key was removed that is not here')
-    this.#replace(others)
+    this.#own.remove(key)
   }
 
   removeAll(): void {
-    this.#change()
-    this.#replace([])
+    this.#own.removeAll()
   }
 
+  /** Shows no keys and signs nothing until it is unlocked with the same passphrase, which is copied. */
   lock(passphrase: Uint8Array): void {
-    this.#change()
-    this.#passphrase = passphrase.slice()
+    this.#own.lock(passphrase)
   }
 
-  unlock(passphrase: Uint8Array): void {
-    if (this.#passphrase === undefined) throw new UsageError('this agent is not locked')
-    if (!equal(this.#passphrase, passphrase))
-      throw new UsageError('the passphrase is not the one of the lock')
-    erase(this.#passphrase)
-    this.#passphrase = undefined
-  }
-
-  #change(): void {
-    if (this.#readOnly) throw new UsageError('this agent is read-only')
-    if (this.#passphrase !== undefined) throw new UsageError('this agent is locked')
-  }
-
-  #without(key: PublicKey): readonly Held[] {
-    return this.#keys.filter(({ signer }) => !equal(signer.publicKey.blob, key.blob))
-  }
-
-  #replace(keys: readonly Held[]): void {
-    for (const { own } of this.#keys)
-      if (own !== undefined && !keys.some((kept) => kept.own === own)) own.dispose()
-    this.#keys = keys
+  /** Rejects with UsageError for another passphrase, each time in a row 100 ms later, up to 10 s. */
+  unlock(passphrase: Uint8Array): Promise<void> {
+    return this.#own.unlock(passphrase)
   }
 }

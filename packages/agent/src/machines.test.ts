@@ -31,6 +31,12 @@ const dialogs: readonly [AgentAsk, AgentAnswer][] = [
   [{ type: 'addIdentityConstrained', key: bytes('private') }, { type: 'success' }],
   [{ type: 'removeIdentity', keyBlob: bytes('key') }, { type: 'failure' }],
   [{ type: 'removeAllIdentities' }, { type: 'success' }],
+  [{ type: 'addSmartcardKey', reader: '/lib/x.so', pin: bytes('1234') }, { type: 'failure' }],
+  [
+    { type: 'addSmartcardKeyConstrained', reader: 'x', pin: bytes(''), constraints: bytes('limits') },
+    { type: 'success' },
+  ],
+  [{ type: 'removeSmartcardKey', reader: 'x', pin: bytes('') }, { type: 'success' }],
   [{ type: 'lock', passphrase: bytes('secret') }, { type: 'success' }],
   [{ type: 'unlock', passphrase: bytes('') }, { type: 'failure' }],
   [
@@ -98,7 +104,7 @@ describe('server', () => {
     ['a reply', Uint8Array.of(12, 0, 0, 0, 0)],
     ['a request that ends early', Uint8Array.of(13, 0, 0, 0, 9, 1)],
     ['a request with bytes too many', Uint8Array.of(11, 0)],
-    ['a smartcard', Uint8Array.of(20, 0, 0, 0, 0, 0, 0, 0, 0)],
+    ['a smartcard without a PIN', Uint8Array.of(20, 0, 0, 0, 0)],
   ])('%s is answered with failure, and the next request is understood', (_name, message) => {
     const server = new AgentServerMachine()
     server.receive(framed(message))

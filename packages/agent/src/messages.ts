@@ -28,6 +28,15 @@ const addIdentityConstrained = message('addIdentityConstrained', AgentRequest.ad
 /** RFC 9987 §3.4 */
 const removeIdentity = message('removeIdentity', AgentRequest.removeIdentity, { keyBlob: string })
 const removeAllIdentities = message('removeAllIdentities', AgentRequest.removeAllIdentities, {})
+/** RFC 9987 §3.2.6, §3.4: keys of a token, by a name of its reader; with constraints behind it when the message is the constrained one. */
+const smartcard = { reader: utf8, pin: string }
+const addSmartcardKey = message('addSmartcardKey', AgentRequest.addSmartcardKey, smartcard)
+const addSmartcardKeyConstrained = message(
+  'addSmartcardKeyConstrained',
+  AgentRequest.addSmartcardKeyConstrained,
+  { ...smartcard, constraints: rest },
+)
+const removeSmartcardKey = message('removeSmartcardKey', AgentRequest.removeSmartcardKey, smartcard)
 /** RFC 9987 §3.7 */
 const lock = message('lock', AgentRequest.lock, { passphrase: string })
 const unlock = message('unlock', AgentRequest.unlock, { passphrase: string })
@@ -41,6 +50,9 @@ const requests = {
   addIdentityConstrained,
   removeIdentity,
   removeAllIdentities,
+  addSmartcardKey,
+  addSmartcardKeyConstrained,
+  removeSmartcardKey,
   lock,
   unlock,
   extension,

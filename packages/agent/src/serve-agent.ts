@@ -1,17 +1,20 @@
 /** Serves an agent's clients from a store of keys. */
 
 import { publicKeyFromBlob, readAgentKey } from '@hawser/keys'
-import { assertNever, equal, Reader, UsageError } from '@hawser/wire'
+import { assertNever, equal, erase, Reader, UsageError } from '@hawser/wire'
 import type { AgentStore } from './agent-store.ts'
 import type { ByteChannel } from './byte-channel.ts'
 import { type KeyLimits, readKeyLimits } from './key-limits.ts'
 import type { AgentAnswer, AgentAsk } from './messages.ts'
 import { AgentServerMachine } from './server.ts'
+import { type SessionBinding, sessionBind, writeSessionBinding } from './session-binding.ts'
 import { flaggedAlgorithm } from './signing.ts'
 
 export interface ServeAgentOptions {
   /** Told why a request was refused; the client learns only that it was. */
   readonly refused?: (error: unknown, request: AgentAsk['type']) => void
+  /** The session that the client comes through, as if it had sent that itself; a store that knows no such thing is not told. */
+  readonly binding?: SessionBinding
 }
 
 /**
@@ -20,12 +23,22 @@ export interface ServeAgentOptions {
  */
 export async function serveAgent(
   channel: ByteChannel,
-  store: AgentStore,
+  keys: AgentStore,
   options: ServeAgentOptions = {},
 ): Promise<void> {
+  const store = keys.connection?.() ?? keys
   const machine = new AgentServerMachine()
   const line = new Line(channel, (bytes) => machine.receive(bytes))
   try {
+    if (options.binding !== undefined) {
+      const bind: AgentAsk = {
+        type: 'extension',
+        name: sessionBind,
+        contents: writeSessionBinding(options.binding),
+      }
+      // The client was not here yet: a refusal is told to who serves it, and the store's own business otherwise.
+      await line.holding(() => answer(store, bind, options))
+    }
     for (;;) {
       const asked = machine.poll()
       if (asked !== undefined)
@@ -120,10 +133,17 @@ async function done(store: AgentStore, ask: AgentAsk): Promise<AgentAnswer> {
     case 'addIdentityConstrained': {
       const from = new Reader(ask.key, ask.type)
       const key = readAgentKey(from)
-      let limits: KeyLimits = {}
-      if (ask.type === 'addIdentityConstrained') limits = readKeyLimits(from)
-      from.end()
-      await verb(store.add, ask.type).call(store, key, limits)
+      try {
+        let limits: KeyLimits = {}
+        if (ask.type === 'addIdentityConstrained') limits = readKeyLimits(from)
+        from.end()
+        await verb(store.add, ask.type).call(store, key, limits)
+      } catch (error) {
+        key.dispose()
+        throw error
+      } finally {
+        erase(ask.key)
+      }
       return success
     }
     case 'removeIdentity':
@@ -132,12 +152,23 @@ async function done(store: AgentStore, ask: AgentAsk): Promise<AgentAnswer> {
     case 'removeAllIdentities':
       await verb(store.removeAll, ask.type).call(store)
       return success
+    case 'addSmartcardKey':
+    case 'addSmartcardKeyConstrained': {
+      const limits =
+        ask.type === 'addSmartcardKey' ? {} : readKeyLimits(new Reader(ask.constraints, ask.type))
+      await verb(store.addSmartcard, ask.type).call(store, ask.reader, ask.pin, limits)
+      return success
+    }
+    case 'removeSmartcardKey':
+      await verb(store.removeSmartcard, ask.type).call(store, ask.reader, ask.pin)
+      return success
     case 'lock':
     case 'unlock':
       await verb(store[ask.type], ask.type).call(store, ask.passphrase)
       return success
     case 'extension': {
       const contents = await store.extension?.(ask.name, ask.contents)
+      if (contents === true) return success
       // RFC 9987 §3.8: plain failure is for extensions that are not known.
       return contents === undefined ? failure : { type: 'extensionResponse', name: ask.name, contents }
     }

@@ -113,6 +113,7 @@ export {
   type AuthorizedKeys,
   parseAuthorizedKeys,
 } from './trust/authorized-keys.ts'
+export { matchesPattern } from './trust/host-patterns.ts'
 export { type KeyRestrictions, keyRestrictions, type PermittedAddress } from './trust/key-restrictions.ts'
 export {
   formatKnownHost,
