@@ -1,6 +1,6 @@
 import { createVerifier, generateKey, type PrivateKey, type Signer, writeAgentKey } from '@hawser/keys'
 import { memoryPipes } from '@hawser/testing'
-import { UsageError, utf8Encode, Writer } from '@hawser/wire'
+import { utf8Encode, Writer } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { type AgentClient, connectAgent } from './agent-client.ts'
 import type { AgentStore } from './agent-store.ts'
