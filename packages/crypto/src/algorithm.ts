@@ -84,6 +84,8 @@ export interface AgreementAlgorithm {
   readonly form: 'ecdh' | 'dh' | 'dh-gex'
   /** How K enters the hash and the key derivation: mpint (classic) or string (post-quantum hybrids). */
   readonly secretEncoding: 'mpint' | 'string'
+  /** Recordings of today stay secret from the quantum computers of tomorrow. */
+  readonly postQuantum?: true
   readonly insecure?: true
   initiate(
     backend: Backend,

@@ -21,6 +21,7 @@ import type {
 } from './backend.ts'
 import { checkPointForm, checkScalarLength, curves } from './curves.ts'
 import { tripleDesCbc } from './des.ts'
+import { nobleMlKem768 } from './ml-kem.ts'
 import {
   checkNewModulus,
   modPow,
@@ -107,6 +108,7 @@ export const backend: Backend = {
     }
   },
 
+  mlKem768: nobleMlKem768(random),
   modPow: modPowBytes,
   signer,
   verifier,

@@ -19,6 +19,7 @@ import type {
 import { checkPointForm, checkScalarLength, curves } from './curves.ts'
 import { bitString, element, integer, octetString, sequence } from './der.ts'
 import { checkBlocks, checkTripleDes, tripleDesCbc as ownTripleDesCbc } from './des.ts'
+import { mlKem768 } from './ml-kem.node.ts'
 import { checkNewModulus, modPowBytes, type RsaPrivate, rsaPrivate, rsaPublic } from './rsa.ts'
 
 type Sign = (hash: HashName, data: Uint8Array) => Uint8Array
@@ -54,6 +55,7 @@ export const backend: Backend = {
   ...(chacha20 === undefined ? {} : { chacha20 }),
   x25519,
   ecdh,
+  mlKem768: mlKem768(random),
   modPow,
   signer,
   verifier,

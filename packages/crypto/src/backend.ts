@@ -79,6 +79,17 @@ export interface AgreementKeyPair {
   derive(peer: Uint8Array): Uint8Array
 }
 
+/** A key encapsulation mechanism. Both verbs throw RangeError for a peer value that must be refused. */
+export interface Kem {
+  generate(): {
+    readonly publicKey: Uint8Array
+    /** The secret in `ciphertext`; one that nobody knows for a ciphertext that was made up (implicit rejection). */
+    decapsulate(ciphertext: Uint8Array): Uint8Array
+  }
+  /** A fresh secret, and what carries it to the owner of `publicKey`. */
+  encapsulate(publicKey: Uint8Array): { readonly ciphertext: Uint8Array; readonly secret: Uint8Array }
+}
+
 /**
  * Synchronous throughout, but for signing and key generation, which may wait (WebCrypto).
  * Inputs are never changed and never kept, but for keys.
@@ -111,6 +122,8 @@ export interface Backend {
   x25519(): AgreementKeyPair
   /** Public keys and peers as uncompressed points; the secret is the x coordinate, as long as the field. */
   ecdh(curve: CurveName): AgreementKeyPair
+  /** ML-KEM-768 (FIPS 203): keys of 1184 bytes, ciphertexts of 1088, secrets of 32. */
+  readonly mlKem768: Kem
   /** base^exponent mod modulus over unsigned big-endian bytes; as long as the modulus. No primality test of anything. */
   modPow(base: Uint8Array, exponent: Uint8Array, modulus: Uint8Array): Uint8Array
   /**

@@ -7,6 +7,7 @@ import { backend as noble } from '../backend.noble.ts'
 import { backend as node } from '../backend.node.ts'
 import type { Backend } from '../backend.ts'
 import { AgreementError } from '../errors.ts'
+import { knownGroup } from './groups.ts'
 import { agreements, modpGroup } from './index.ts'
 
 const backends = [node, noble] as const
@@ -29,15 +30,24 @@ test('names, hashes and forms', () => {
       insecure,
     ]),
   ).toEqual([
+    ['mlkem768x25519-sha256', 'sha256', 'ecdh', 'string', undefined],
+    ['sntrup761x25519-sha512', 'sha512', 'ecdh', 'string', undefined],
+    ['sntrup761x25519-sha512@openssh.com', 'sha512', 'ecdh', 'string', undefined],
+    ['mlkem768nistp256-sha256', 'sha256', 'ecdh', 'string', undefined],
     ['curve25519-sha256', 'sha256', 'ecdh', 'mpint', undefined],
     ['curve25519-sha256@libssh.org', 'sha256', 'ecdh', 'mpint', undefined],
     ['ecdh-sha2-nistp256', 'sha256', 'ecdh', 'mpint', undefined],
     ['ecdh-sha2-nistp384', 'sha384', 'ecdh', 'mpint', undefined],
     ['ecdh-sha2-nistp521', 'sha512', 'ecdh', 'mpint', undefined],
     ['diffie-hellman-group16-sha512', 'sha512', 'dh', 'mpint', undefined],
+    ['diffie-hellman-group15-sha512', 'sha512', 'dh', 'mpint', undefined],
+    ['diffie-hellman-group17-sha512', 'sha512', 'dh', 'mpint', undefined],
     ['diffie-hellman-group18-sha512', 'sha512', 'dh', 'mpint', undefined],
     ['diffie-hellman-group-exchange-sha256', 'sha256', 'dh-gex', 'mpint', undefined],
     ['diffie-hellman-group14-sha256', 'sha256', 'dh', 'mpint', undefined],
+    ['diffie-hellman-group-exchange-sha1', 'sha1', 'dh-gex', 'mpint', true],
+    ['diffie-hellman-group14-sha1', 'sha1', 'dh', 'mpint', true],
+    ['diffie-hellman-group1-sha1', 'sha1', 'dh', 'mpint', true],
   ])
 })
 
@@ -113,6 +123,16 @@ function hostileValues(
   const allOnes = ['all ones', new Uint8Array(good.length).fill(0xff)] as const
   // Any 32 bytes are a point of Curve25519 or its twist, but for those of low order (RFC 7748 §5, §6.1).
   const order4 = ['of order 4', concat(Uint8Array.of(1), new Uint8Array(31))] as const
+  if (algorithm.secretEncoding === 'string')
+    return [
+      ...common,
+      ['short', good.slice(0, -1)],
+      ['long', concat(good, Uint8Array.of(0))],
+      [
+        'a point that is none',
+        concat(good.slice(0, -32), algorithm.name.includes('x25519') ? order4[1] : good.slice(0, 32)),
+      ],
+    ]
   if (algorithm.form === 'ecdh')
     return [
       ...common,
@@ -120,9 +140,9 @@ function hostileValues(
       ['short', good.slice(0, -1)],
       ['long', concat(good, Uint8Array.of(0))],
     ]
-  const bits = { 14: 2048, 16: 4096, 18: 8192 } as const
-  const number = /group(14|16|18)-/.exec(algorithm.name)?.[1]
-  const prime = group?.prime ?? modpGroup(bits[Number(number) as keyof typeof bits]).prime
+  const bits = { 1: 1024, 14: 2048, 15: 3072, 16: 4096, 17: 6144, 18: 8192 } as const
+  const number = /group(\d+)-/.exec(algorithm.name)?.[1]
+  const prime = group?.prime ?? knownGroup(bits[Number(number) as keyof typeof bits]).prime
   const p = bytesToBigint(prime)
   return [
     ...common,

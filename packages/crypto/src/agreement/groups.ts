@@ -10,6 +10,9 @@ export const groupExchangeBits = { least: 2048, preferred: 4096, most: 8192 } as
 
 export type ModpBits = 2048 | 3072 | 4096 | 6144 | 8192
 
+/** With the group that is only there for `diffie-hellman-group1-sha1`, the second Oakley group of RFC 2409 §6.2. */
+export type KnownBits = ModpBits | 1024
+
 /** What is added to the digits of pi, so that p and (p - 1) / 2 are prime (RFC 3526 §3 to §7). */
 const offsets: ReadonlyMap<ModpBits, bigint> = new Map([
   [2048, 124_476n],
@@ -19,14 +22,21 @@ const offsets: ReadonlyMap<ModpBits, bigint> = new Map([
   [8192, 4_743_158n],
 ])
 
-const computed = new Map<ModpBits, ModpGroup>()
+const oakley2Offset = 129_093n
+
+const computed = new Map<KnownBits, ModpGroup>()
 
 /** The group of RFC 3526 with `bits` bits: 2048 is its group 14, 3072 group 15, and on to 8192, group 18. Computed once, on first use. */
 export function modpGroup(bits: ModpBits): ModpGroup {
+  return knownGroup(bits)
+}
+
+/** {@link modpGroup}, and the one that is too small for anything but old devices. */
+export function knownGroup(bits: KnownBits): ModpGroup {
   const known = computed.get(bits)
   if (known !== undefined) return known
   const n = BigInt(bits)
-  const offset = offsets.get(bits) as bigint
+  const offset = bits === 1024 ? oakley2Offset : (offsets.get(bits) as bigint)
   // p = 2^n - 2^(n-64) - 1 + 2^64 * (floor(2^(n-130) * pi) + offset)
   const prime = (1n << n) - (1n << (n - 64n)) - 1n + ((piTimesPowerOfTwo(n - 130n) + offset) << 64n)
   const group = Object.freeze({ prime: bigintToBytes(prime), generator: Uint8Array.of(2) })

@@ -4,7 +4,7 @@ import { bytesToBigint, UsageError } from '@hawser/wire'
 import type { AgreementAlgorithm, ModpGroup } from '../algorithm.ts'
 import type { Backend, HashName } from '../backend.ts'
 import { AgreementError } from '../errors.ts'
-import { bitsOf, type ModpBits, modpGroup } from './groups.ts'
+import { bitsOf, type KnownBits, knownGroup } from './groups.ts'
 
 /**
  * Bits of the secret exponent: twice the 256 bits of strength that the strongest ciphers ask for (RFC 4253 §8, RFC 4419 §6.2).
@@ -13,23 +13,28 @@ import { bitsOf, type ModpBits, modpGroup } from './groups.ts'
 const exponentBits = 512
 
 export const dhGroup14Sha256: AgreementAlgorithm = fixedGroup('diffie-hellman-group14-sha256', 'sha256', 2048)
+export const dhGroup15Sha512: AgreementAlgorithm = fixedGroup('diffie-hellman-group15-sha512', 'sha512', 3072)
 export const dhGroup16Sha512: AgreementAlgorithm = fixedGroup('diffie-hellman-group16-sha512', 'sha512', 4096)
+export const dhGroup17Sha512: AgreementAlgorithm = fixedGroup('diffie-hellman-group17-sha512', 'sha512', 6144)
 export const dhGroup18Sha512: AgreementAlgorithm = fixedGroup('diffie-hellman-group18-sha512', 'sha512', 8192)
+/** SHA-1, and for group 1 a prime that states can solve (RFC 9142 §3.4): for old devices, by name only. */
+export const dhGroup1Sha1: AgreementAlgorithm = fixedGroup('diffie-hellman-group1-sha1', 'sha1', 1024)
+export const dhGroup14Sha1: AgreementAlgorithm = fixedGroup('diffie-hellman-group14-sha1', 'sha1', 2048)
 
 /** The group must be given, checked by `checkGroup` when it came from a peer. */
-export const dhGroupExchangeSha256: AgreementAlgorithm = modpAgreement(
-  'diffie-hellman-group-exchange-sha256',
-  'sha256',
-  'dh-gex',
-  (group) => {
-    if (group === undefined)
-      throw new UsageError('diffie-hellman-group-exchange-sha256 needs the group that was exchanged')
-    return group
-  },
-)
+export const dhGroupExchangeSha256: AgreementAlgorithm = groupExchange('sha256')
+export const dhGroupExchangeSha1: AgreementAlgorithm = groupExchange('sha1')
 
-function fixedGroup(name: string, hash: HashName, bits: ModpBits): AgreementAlgorithm {
-  return modpAgreement(name, hash, 'dh', () => modpGroup(bits))
+function groupExchange(hash: 'sha256' | 'sha1'): AgreementAlgorithm {
+  const name = `diffie-hellman-group-exchange-${hash}`
+  return modpAgreement(name, hash, 'dh-gex', (group) => {
+    if (group === undefined) throw new UsageError(`${name} needs the group that was exchanged`)
+    return group
+  })
+}
+
+function fixedGroup(name: string, hash: HashName, bits: KnownBits): AgreementAlgorithm {
+  return modpAgreement(name, hash, 'dh', () => knownGroup(bits))
 }
 
 function modpAgreement(
@@ -43,6 +48,7 @@ function modpAgreement(
     hash,
     form,
     secretEncoding: 'mpint',
+    ...(hash === 'sha1' ? { insecure: true } : {}),
     initiate(backend, given) {
       const group = groupOf(given)
       const own = keyPair(backend, group)
