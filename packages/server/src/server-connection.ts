@@ -171,7 +171,7 @@ export class ServerConnection {
         ChannelOpenReason.resourceShortage,
         `more than ${limits.maxSessions} sessions at once`,
       )
-    const session = new SessionChannel(open.accept(), limits)
+    const session = new SessionChannel(open.accept(), limits, this.session.remoteIdent?.software)
     this.#sessions.add(session)
     void session.closed.then(() => this.#sessions.delete(session))
     const listen = (): void => session.listen()

@@ -11,7 +11,7 @@ import {
   sessionRequests,
   type X11Forwarding,
 } from './session-requests.ts'
-import { serveSftpProgram } from './sftp.ts'
+import { serveSftpProgram, sftpSymlinkOrder } from './sftp.ts'
 
 /** A client wants a program to run. Answer it by `accept` or `reject`, once, at once or later. */
 export interface ProgramRequest {
@@ -50,6 +50,7 @@ export interface SessionChannelLimits {
 export class SessionChannel {
   readonly channel: Channel
   readonly #limits: SessionChannelLimits
+  readonly #software: string
   readonly #env = new Map<string, string>()
   #envBytes = 0
   #pty: Pty | undefined
@@ -63,8 +64,10 @@ export class SessionChannel {
   #onAgentForward: ((request: Asked) => void) | undefined
   #onOther: ((request: IncomingRequest) => void) | undefined
 
-  constructor(channel: Channel, limits: SessionChannelLimits) {
+  /** `software`: the client's name and version as its identification has them. */
+  constructor(channel: Channel, limits: SessionChannelLimits, software = '') {
     this.channel = channel
+    this.#software = software
     this.#limits = limits
   }
 
@@ -99,7 +102,11 @@ export class SessionChannel {
    * without which scp takes a transfer for failed, then the close, which sftp waits for. Other subsystems still go to `onSubsystem`.
    */
   onSftp<F, D>(handlers: SftpHandlers<F, D>, options: ServeSftpOptions = {}): this {
-    this.#onSftp = (request) => void serveSftpProgram(request.accept(), handlers, options)
+    this.#onSftp = (request) =>
+      void serveSftpProgram(request.accept(), handlers, {
+        symlinkOrder: sftpSymlinkOrder(this.#software),
+        ...options,
+      })
     return this
   }
 

@@ -23,3 +23,11 @@ export async function serveSftpProgram<F, D>(
   })
   await program.exit(broken ? 1 : 0)
 }
+
+/** Clients that send a link before its target, as the draft has it, to every server that is not named OpenSSH or paramiko. */
+const draftClients = /^AsyncSSH_/
+
+/** In which order a client, named as in its identification, sends the paths of a symbolic link. */
+export function sftpSymlinkOrder(software: string): 'target-first' | 'link-first' {
+  return draftClients.test(software) ? 'link-first' : 'target-first'
+}

@@ -23,6 +23,11 @@ export interface ServeSftpOptions {
   readonly maxPendingBytes?: number
   /** What is announced beside the extensions that the handlers have: for the handler `extended`. */
   readonly extensions?: readonly ExtensionPair[]
+  /**
+   * How the client sends the paths of a symbolic link: `target-first` as OpenSSH and nearly everybody, or `link-first` as
+   * draft-ietf-secsh-filexfer-02 §6.10 has it. Default: `target-first`.
+   */
+  readonly symlinkOrder?: 'target-first' | 'link-first'
   /** Told when the client broke the protocol, when the channel was lost, and what handlers threw that was no answer for the client. */
   readonly onError?: (error: Error, facts: ServeErrorFacts) => void
   readonly trace?: Trace
@@ -54,6 +59,7 @@ class Serving<F, D> {
   readonly #memory: WriteMemory
   readonly #maxReadLength: number
   readonly #maxPendingBytes: number
+  readonly #linkFirst: boolean
   readonly #onError: ServeSftpOptions['onError']
   readonly #resolve: () => void
   #pendingBytes = 0
@@ -75,6 +81,7 @@ class Serving<F, D> {
     // What is announced is less than what is taken, so that a client that counts differently still fits.
     this.#maxReadLength = maxPacket - 2048
     this.#maxPendingBytes = o.maxPendingBytes ?? 2 * 1024 * 1024
+    this.#linkFirst = o.symlinkOrder === 'link-first'
     this.#onError = o.onError
     this.#resolve = resolve
     this.#machine = new SftpServerMachine({
@@ -121,7 +128,7 @@ class Serving<F, D> {
       while (!this.#over && !this.#full) {
         const event = this.#machine.poll()
         if (event === undefined) break
-        if (event.type === 'request') this.#take(event.id, event.request)
+        if (event.type === 'request') this.#take(event.id, this.#ordered(event.request))
         if (this.#unflushed >= flushFrom) this.#flush()
       }
       this.#flush()
@@ -145,6 +152,11 @@ class Serving<F, D> {
 
   get #full(): boolean {
     return this.#congested || this.#pendingBytes >= this.#maxPendingBytes
+  }
+
+  #ordered(request: SftpRequest): SftpRequest {
+    if (request.type !== 'symlink' || !this.#linkFirst) return request
+    return { type: 'symlink', targetpath: request.linkpath, linkpath: request.targetpath }
   }
 
   #take(id: number, request: SftpRequest): void {
