@@ -14,7 +14,7 @@ const client = await connect({
   host,
   port: Number(port || 22),
   user,
-  auth: [{ method: 'publickey', signer: await parsePrivateKey(await readFile(key)) }],
+  auth: [{ method: 'publickey', signer: parsePrivateKey(await readFile(key)) }],
   hostKey: await knownHostsFile({ path: hosts }),
 })
 const sftp = await client.sftp()
@@ -35,7 +35,8 @@ for (const path of await readdir(local, { recursive: true }).catch(() => []))
   here.set(path, await lstat(join(local, path)))
 
 for (const [path, stats] of here)
-  if (there.get(path)?.isDirectory() !== stats.isDirectory()) await rm(join(local, path), { recursive: true, force: true })
+  if (there.get(path)?.isDirectory() !== stats.isDirectory())
+    await rm(join(local, path), { recursive: true, force: true })
 
 const { files, bytes } = await get(sftp, remote, local, {
   preserve: true,

@@ -14,7 +14,7 @@ const client = await connect({
   host,
   port: Number(port || 22),
   user,
-  auth: [{ method: 'publickey', signer: await parsePrivateKey(await readFile(key)) }],
+  auth: [{ method: 'publickey', signer: parsePrivateKey(await readFile(key)) }],
   hostKey: await knownHostsFile({ path: hosts }),
 })
 const sftp = await client.sftp()

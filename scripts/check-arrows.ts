@@ -51,7 +51,7 @@ export const table: Readonly<Record<string, Row>> = {
   },
   sftp: {
     may: ['wire'],
-    node: ['node:fs', 'node:fs/promises', 'node:stream', 'node:path'],
+    node: ['node:crypto', 'node:fs', 'node:fs/promises', 'node:stream', 'node:path'],
     apart: ['client', 'server'],
   },
   agent: {

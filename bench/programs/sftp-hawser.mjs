@@ -14,7 +14,7 @@ const client = await connect({
   host: '127.0.0.1',
   port: o.port,
   user: o.user,
-  auth: [{ method: 'publickey', signer: await parsePrivateKey(readFileSync(o.key)) }],
+  auth: [{ method: 'publickey', signer: parsePrivateKey(readFileSync(o.key)) }],
   hostKey: acceptAnyHostKey,
   algorithms: { ciphers: ['aes128-gcm@openssh.com'] },
 })

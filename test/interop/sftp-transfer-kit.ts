@@ -11,7 +11,7 @@ const places = ['/usr/lib/openssh/sftp-server', '/usr/libexec/sftp-server', '/us
 export const sftpServer = places.find((path) => existsSync(path))
 
 /** A child process' standard streams as an SFTP channel. */
-export function childChannel(child: ChildProcess): ByteChannel {
+function childChannel(child: ChildProcess): ByteChannel {
   const { stdin, stdout } = child
   if (stdin === null || stdout === null) throw new Error('the child has no pipes')
   const channel: ByteChannel = {
@@ -54,7 +54,7 @@ export async function startSftpServer(args: readonly string[] = []): Promise<Ser
   }
 }
 
-export function openLink(channel: ByteChannel): Promise<SftpLink> {
+function openLink(channel: ByteChannel): Promise<SftpLink> {
   return new Promise((resolve, reject) =>
     Link.open(channel, {}, (error, link) =>
       link === undefined ? reject(error ?? new Error('no link')) : resolve(link),
@@ -80,7 +80,7 @@ export function fileDigest(path: string): string {
   return digest(readFileSync(path))
 }
 
-export const kib = 1024
+const kib = 1024
 /** Around every border that a transfer knows. */
 export const sizes = [
   0,

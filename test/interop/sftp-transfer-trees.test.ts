@@ -24,7 +24,7 @@ import { fileDigest, pattern, type ServerRun, sftpServer, startSftpServer } from
 const folder = temporaryFolder('sftp-trees')
 const path = (...names: string[]): string => join(folder, ...names)
 const same = (a: string, b: string): void => {
-  execFileSync('diff', ['-r', '--no-dereference', path(a), path(b)], { stdio: 'pipe' })
+  execFileSync('sh', ['-c', `diff -r --no-dereference '${path(a)}' '${path(b)}'`], { stdio: 'pipe' })
 }
 
 function makeTree(name: string): { files: number; bytes: number } {
@@ -117,7 +117,7 @@ describe.skipIf(sftpServer === undefined)('with sftp-server', () => {
     symlinkSync('file', path('links', 'to-file'))
     symlinkSync('..', path('links', 'sub', 'up'))
     symlinkSync('nowhere', path('links', 'to-nowhere'))
-    execFileSync('mkfifo', [path('links', 'fifo')])
+    execFileSync('sh', ['-c', `mkfifo '${path('links', 'fifo')}'`])
     const links = ['sub/up', 'to-file', 'to-nowhere']
     for (const [way, run] of [
       ['down', get],

@@ -15,7 +15,7 @@ const [way, port, user, key, from, to] = process.argv.slice(2) as [
   string,
   string,
 ]
-const signer = await parsePrivateKey(new Uint8Array(readFileSync(key)))
+const signer = parsePrivateKey(new Uint8Array(readFileSync(key)))
 const client = await connect({
   host: '127.0.0.1',
   port: Number(port),

@@ -157,7 +157,7 @@ export function downloadFile(
 }
 
 /** The error of a download whose file ended before its size. */
-export function shortFile(path: Uint8Array, got: number, size: number): SftpError {
+function shortFile(path: Uint8Array, got: number, size: number): SftpError {
   return new SftpError(
     { status: SftpStatus.eof, op: 'read', path },
     `the file ended after ${got} bytes; the server said that it has ${size}`,

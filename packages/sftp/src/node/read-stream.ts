@@ -94,6 +94,6 @@ export class SftpReadStream extends Readable {
 }
 
 /** A view as Node's streams hand it out. */
-export function asBuffer(bytes: Uint8Array): Buffer {
+function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }

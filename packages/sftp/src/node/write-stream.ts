@@ -4,7 +4,7 @@ import { Writable } from 'node:stream'
 import { closeHandle, openHandle } from '../client/file-ends.ts'
 import type { SftpLink } from '../client/link.ts'
 import type { Position } from '../client/read-ahead.ts'
-import type { FlowOptions } from '../client/transfer-flow.ts'
+import { type FlowOptions, flowDefaults } from '../client/transfer-flow.ts'
 import { WriteBehind } from '../client/write-behind.ts'
 import { OpenFlag } from '../protocol/constants.ts'
 import { BufferPool } from './buffer-pool.ts'
@@ -124,7 +124,7 @@ export class SftpWriteStream extends Writable {
     const size = 2 ** Math.max(8, Math.ceil(Math.log2(length)))
     let pool = this.#pools.get(size)
     if (pool === undefined) {
-      pool = new BufferPool(size)
+      pool = new BufferPool(size, Math.ceil((this.#o.maxBytes ?? flowDefaults.maxBytes) / size))
       this.#pools.set(size, pool)
     }
     return pool
