@@ -36,12 +36,15 @@ export interface Row {
 /** What OpenSSH cannot do: 9.2 has no ML-KEM, and no version has groups 15 and 17. Others have them, in `matrix-peers`. */
 const notTheirs = /^mlkem|group1[57]/
 
-/** Every algorithm that OpenSSH has too, one row each; those that are offered by default and need a MAC with each MAC. */
+/** One of each kind. */
+const twoMacs = ['hmac-sha2-256', 'hmac-sha2-256-etm@openssh.com']
+
+/** Every algorithm that OpenSSH has too, the old ones among them, one row each: one cipher with every MAC, the others with two. */
 export const rows: readonly Row[] = [
   ...supported.kex
     .filter((name) => !notTheirs.test(name))
     .map((name) => row('key exchange', name, { kex: [name] }, { kex: name })),
-  ...defaults.cipher.flatMap((cipher) => {
+  ...supported.cipher.flatMap((cipher) => {
     const aead = defaultProvider.ciphers.find(({ name }) => name === cipher)?.aead === true
     if (aead)
       return [
@@ -52,7 +55,7 @@ export const rows: readonly Row[] = [
           { cipherIn: cipher, cipherOut: cipher, macIn: '', macOut: '' },
         ),
       ]
-    return defaults.mac.map((mac) =>
+    return (cipher === 'aes128-ctr' ? supported.mac : twoMacs).map((mac) =>
       row(
         'cipher and MAC',
         `${cipher} ${mac}`,

@@ -45,6 +45,11 @@ export interface PacketOpener {
   readonly blockSize: number
   readonly clearLength: boolean
   readonly tagSize: number
+  /**
+   * Errors must not show at which byte they were found: whoever changes packets on the way could learn their content from it
+   * (CBC with a MAC of the clear packet; CVE-2008-5161). As much as the longest packet has is read before any is told.
+   */
+  readonly hidesErrors?: true
   /** The length field in the first `headSize` bytes. Not authenticated yet: bound it before use. */
   packetLength(seq: number, head: Uint8Array): number
   /**

@@ -114,6 +114,35 @@ describe.each(shapes)('$name', (shape) => {
     })
 })
 
+describe('what CBC with a MAC of the clear packet shows to whoever changes packets on the way', () => {
+  const cbc = shapes.filter(({ name }) => /cbc hmac-sha2-256$/.test(name))
+
+  test('there are such ciphers', () => expect(cbc.length).toBe(4))
+
+  test.each(cbc)(
+    '$name: the same error after as many bytes as the longest packet has, wherever it is',
+    (shape) => {
+      const { writer } = ends(shape)
+      const out: Uint8Array[] = []
+      writer.write(seeded(6)(100), undefined, out)
+      const good = concat(...out)
+      const { blockSize, tagSize } = (shape.opener as () => PacketOpener)()
+      // The length field, what is encrypted behind it, and the MAC.
+      for (const at of [0, 1, 2, 3, blockSize + 1, good.length - 1]) {
+        const { reader, queue } = ends(shape)
+        const bad = good.slice()
+        bad[at] = (bad[at] as number) ^ 0x10
+        queue.push(bad)
+        expect(reader.read(queue)).toBeUndefined()
+        queue.push(new Uint8Array(4 + 262_144 + tagSize - bad.length - 1))
+        expect(reader.read(queue), `byte ${at}: too early`).toBeUndefined()
+        queue.push(new Uint8Array(1))
+        expect(() => reader.read(queue), `byte ${at}`).toThrow(MacError)
+      }
+    },
+  )
+})
+
 describe('limits of plain packets', () => {
   const packet = (length: number, padding: number, size = Math.max(length, 1)): Uint8Array => {
     const bytes = new Uint8Array(4 + size)

@@ -4,6 +4,7 @@ import {
   type Backend,
   type Compressor,
   type Decompressor,
+  MacError,
   none,
   type PacketOpener,
   type PacketSealer,
@@ -122,6 +123,8 @@ export class PacketReader {
   #seq: number
   #bytes = 0
   #packets = 0
+  /** Bytes that are still to be dropped before a failure is told; see `hidesErrors` of the opener. */
+  #discard = -1
 
   /** `seq` is the number of the first packet; 0 but for tests. */
   constructor(backend: Backend, seq = 0) {
@@ -167,6 +170,30 @@ export class PacketReader {
    */
   read(queue: ByteQueue): Uint8Array | undefined {
     const opener = this.#opener
+    if (opener.hidesErrors) return this.#readHidden(queue, opener)
+    return this.#readOpen(queue, opener)
+  }
+
+  /**
+   * Whatever is wrong with a packet is told after as many bytes as the longest one has, and always in the same words, so that nobody
+   * who changes packets can find out what their length field became.
+   */
+  #readHidden(queue: ByteQueue, opener: PacketOpener): Uint8Array | undefined {
+    const before = queue.length
+    if (this.#discard < 0)
+      try {
+        return this.#readOpen(queue, opener)
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error
+        this.#discard = 4 + this.#limit + opener.tagSize - (before - queue.length)
+      }
+    this.#discard -= queue.length
+    queue.clear()
+    if (this.#discard > 0) return undefined
+    throw new MacError()
+  }
+
+  #readOpen(queue: ByteQueue, opener: PacketOpener): Uint8Array | undefined {
     if (this.#length < 0) {
       const head = queue.peek(opener.headSize)
       if (head === undefined) return undefined

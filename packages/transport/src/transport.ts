@@ -49,6 +49,12 @@ interface Ask {
   readonly result: KexResult
 }
 
+/** The server's host key as it came, a certificate too, and its signature blob over the session identifier. */
+export interface HostProof {
+  readonly hostKey: Uint8Array
+  readonly signature: Uint8Array
+}
+
 /** Nothing more can be done for now. */
 const waiting = Symbol('waiting')
 
@@ -81,6 +87,7 @@ export class Transport {
   #quirks: ReadonlySet<Quirk> = new Set()
   #sessionId: Uint8Array | undefined
   #hostKey: Uint8Array | undefined
+  #proof: HostProof | undefined
   #negotiated: Negotiated | undefined
   #serverSigAlgs: readonly string[] | undefined
   #limitsOut: RekeyLimits | undefined
@@ -107,6 +114,11 @@ export class Transport {
   /** H of the first key exchange: what signatures of users are bound to. */
   get sessionId(): Uint8Array | undefined {
     return this.#sessionId
+  }
+
+  /** Client: what the server proved itself by in the first key exchange; undefined until its host key is accepted. */
+  get hostProof(): HostProof | undefined {
+    return this.#proof
   }
 
   /** What the last complete key exchange agreed on. */
@@ -218,7 +230,9 @@ export class Transport {
   acceptHostKey(): void {
     const result = this.#answer('host-key')
     if (result === undefined) return
-    this.#hostKey = result.hostKey
+    const { hostKey, signature } = result
+    this.#hostKey = hostKey
+    if (signature !== undefined) this.#proof ??= { hostKey, signature }
     this.#finishExchange(result)
   }
 

@@ -2,6 +2,7 @@
 
 import type { CipherAlgorithm } from '../algorithm.ts'
 import { aes128Ctr, aes192Ctr, aes256Ctr } from './aes-ctr.ts'
+import { aes128Cbc, aes192Cbc, aes256Cbc, tripleDesCbc } from './cbc.ts'
 import { chacha20Poly1305 } from './chacha20-poly1305.ts'
 import { aes128Gcm, aes256Gcm } from './gcm.ts'
 
@@ -13,4 +14,8 @@ export const ciphers: readonly CipherAlgorithm[] = Object.freeze([
   aes128Ctr,
   aes192Ctr,
   aes256Ctr,
+  aes256Cbc,
+  aes192Cbc,
+  aes128Cbc,
+  tripleDesCbc,
 ])

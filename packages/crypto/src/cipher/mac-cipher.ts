@@ -18,6 +18,8 @@ import { pushPacket } from './output.ts'
 /** How blocks are chained, and what that means for reading a packet's first block before the others are there. */
 export interface BlockMode {
   readonly blockSize: number
+  /** Changed ciphertext decrypts to something that its sender can learn from, were an error to show what it was. */
+  readonly malleable?: true
   encrypt(backend: Backend, key: Uint8Array, iv: Uint8Array): StreamCipher
   decrypt(backend: Backend, key: Uint8Array, iv: Uint8Array): StreamCipher
   previewer(backend: Backend, key: Uint8Array, iv: Uint8Array): Previewer
@@ -99,6 +101,7 @@ function plainOpener(
     blockSize,
     clearLength: false,
     tagSize: mac.tagSize,
+    ...(mode.malleable ? { hidesErrors: true } : {}),
     packetLength: (_seq, head) => readLength(preview.first(head.subarray(0, blockSize))),
     open: authenticOnly(blockSize + mac.tagSize, (seq, packet) => {
       const end = packet.length - mac.tagSize
