@@ -1,5 +1,6 @@
 /** A real ssh-agent for tests: started, filled by the real ssh-add, and ended. */
 
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   findProgram,
@@ -42,7 +43,18 @@ export async function startAgent(files: readonly KeyFile[]): Promise<RealAgent> 
   }
 }
 
-/** Runs ssh-add on the agent at `path`. */
-export function sshAdd(path: string, args: readonly string[]): Promise<RunResult> {
-  return run(findProgram('ssh-add') as string, args, { env: { SSH_AUTH_SOCK: path } })
+/** Runs ssh-add on the agent at `path`; `passphrase` is what it gets when it asks for one. */
+export function sshAdd(path: string, args: readonly string[], passphrase?: string): Promise<RunResult> {
+  const asked =
+    passphrase === undefined
+      ? {}
+      : { SSH_ASKPASS: askpass(), SSH_ASKPASS_REQUIRE: 'force', ASKPASS_ANSWER: passphrase }
+  return run(findProgram('ssh-add') as string, args, { env: { SSH_AUTH_SOCK: path, ...asked } })
+}
+
+/** A program that answers every question with ASKPASS_ANSWER. */
+function askpass(): string {
+  const path = join(temporaryFolder('askpass'), 'askpass')
+  writeFileSync(path, '#!/bin/sh\nprintf "%s\\n" "$ASKPASS_ANSWER"\n', { mode: 0o700 })
+  return path
 }

@@ -1,5 +1,6 @@
 export { type AgentCallOptions, AgentClient, connectAgent } from './agent-client.ts'
 export type { AgentStore } from './agent-store.ts'
+export { loginSigners, openBound } from './bound.ts'
 export type { AgentSource, ByteChannel } from './byte-channel.ts'
 export { AgentClientMachine, type AgentReplied } from './client.ts'
 export type { Clock } from './clock.ts'

@@ -6,8 +6,14 @@ const password: LoginAttempt = { method: 'password', password: 'x' }
 const other: LoginAttempt = { method: 'password', password: 'y' }
 const interactive: LoginAttempt = { method: 'keyboard-interactive', respond: () => [] }
 
+const session = {
+  id: new Uint8Array(32),
+  hostKey: new Uint8Array(0),
+  hostSignature: new Uint8Array(0),
+}
+
 function state(methods?: readonly string[], partial = false): AuthState {
-  return { methods, partial, attempts: [], serverSigAlgs: undefined }
+  return { methods, partial, attempts: [], serverSigAlgs: undefined, session }
 }
 
 describe('attempts in order', () => {

@@ -13,7 +13,7 @@ import {
 import type { SftpClient } from '@hawser/sftp'
 import type { Negotiated } from '@hawser/transport'
 import { UsageError } from '@hawser/wire'
-import { type ForwardedAgent, forwardAgent } from './agent-forwarding.ts'
+import { type ForwardedAgent, forwardAgent, forwardingBinding } from './agent-forwarding.ts'
 import { type Address, openTcpChannel, openUnixChannel, type SocketPath } from './forwarding.ts'
 import { type IncomingHandlers, takeChannel, takeRequests } from './incoming.ts'
 import { type ListenOptions, type RemoteListener, RemoteListeners } from './listening.ts'
@@ -74,7 +74,7 @@ export class Client {
     session.onChannel = (open) => {
       if (this.#listeners.take(open)) return
       if (open.type === channelTypes.authAgent.name && this.#agentWanted && this.#agent !== undefined)
-        void forwardAgent(open, this.#agent, handlers.trace)
+        void forwardAgent(open, this.#agent, forwardingBinding(session), handlers.trace)
       else takeChannel(open, handlers, this.#x11Wanted)
     }
     takeRequests(session, parts.hostKey, handlers)

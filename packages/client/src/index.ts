@@ -1,7 +1,7 @@
 export type { Channel } from '@hawser/session'
 export { channelPipe } from '@hawser/session'
 export { type ForwardedAgent, forwardAgent } from './agent-forwarding.ts'
-export { attemptsInOrder, orderOf } from './auth-order.ts'
+export { type AgentAttempt, attemptsInOrder, orderOf } from './auth-order.ts'
 export {
   Client,
   type ClientParts,

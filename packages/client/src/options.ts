@@ -11,7 +11,7 @@ import type {
 } from '@hawser/session'
 import type { RekeyLimits } from '@hawser/transport'
 import { type Trace, UsageError } from '@hawser/wire'
-import { orderOf } from './auth-order.ts'
+import { type AgentAttempt, orderOf } from './auth-order.ts'
 import { type HostKeyPolicy, hostKeyVerifier, knownKeyTypes } from './host-key.ts'
 import type { IncomingHandlers } from './incoming.ts'
 
@@ -48,8 +48,11 @@ export interface ConnectOptions extends IncomingHandlers {
   readonly jump?: readonly ConnectOptions[]
   /** The user name to log in with. */
   readonly user: string
-  /** Login attempts in order (`none`, which asks what the server takes, goes first by itself), or a function that chooses each. */
-  readonly auth: readonly LoginAttempt[] | AuthOrder
+  /**
+   * Login attempts in order (`none`, which asks what the server takes, goes first by itself), or a function that chooses each.
+   * `agent` stands for each key of an agent, which is told of the session.
+   */
+  readonly auth: readonly (LoginAttempt | AgentAttempt)[] | AuthOrder
   /** Which host key is trusted. Required: there is no default that accepts any. */
   readonly hostKey: HostKeyPolicy
   /** Algorithms per category, best first; categories left out keep their defaults. */
@@ -183,7 +186,7 @@ function checkHop(hop: ConnectOptions, at: number, where: string): CheckedOption
   return checked
 }
 
-function checkAttempt(attempt: LoginAttempt, where: string): void {
+function checkAttempt(attempt: LoginAttempt | AgentAttempt, where: string): void {
   switch (attempt?.method) {
     case 'none':
       return
@@ -198,13 +201,19 @@ function checkAttempt(attempt: LoginAttempt, where: string): void {
           `${where}: signer must be a key that can sign, such as parsePrivateKey of @hawser/keys gives`,
         )
       return
+    case 'agent':
+      if (typeof attempt.agent !== 'object' || attempt.agent === null)
+        throw new UsageError(
+          `${where}: agent must be one that runs, such as agentAt of @hawser/agent/node gives, or a Keyring`,
+        )
+      return
     case 'keyboard-interactive':
       if (typeof attempt.respond !== 'function')
         throw new UsageError(`${where}: respond must be a function that answers the server's prompts`)
       return
     default:
       throw new UsageError(
-        `${where}: method is ${JSON.stringify((attempt as { method?: unknown } | undefined)?.method)}; it must be none, password, publickey, keyboard-interactive or hostbased`,
+        `${where}: method is ${JSON.stringify((attempt as { method?: unknown } | undefined)?.method)}; it must be none, password, publickey, agent, keyboard-interactive or hostbased`,
       )
   }
 }

@@ -119,10 +119,16 @@ export class ClientAuthentication implements Authentication {
         failed.key === undefined ? failed : { ...failed, fingerprint: fingerprint(failed.key) },
       )
     }
-    const { serverSigAlgs } = this.#session.drive.engine.transport
+    const { serverSigAlgs, sessionId, hostProof } = this.#session.drive.engine.transport
+    // There is no login before the first key exchange is over.
+    const session = {
+      id: sessionId as Uint8Array,
+      hostKey: hostProof?.hostKey as Uint8Array,
+      hostSignature: hostProof?.signature as Uint8Array,
+    }
     settle(
       this.#session,
-      () => this.#options.auth({ methods, partial, attempts: this.#attempts, serverSigAlgs }),
+      () => this.#options.auth({ methods, partial, attempts: this.#attempts, serverSigAlgs, session }),
       (attempt, engine) => {
         this.#current = attempt
         if (attempt === undefined) this.#exhausted(methods)

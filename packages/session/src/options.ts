@@ -106,6 +106,12 @@ export interface AuthState {
   readonly attempts: readonly AttemptRecord[]
   /** Signature algorithms that the server announced (RFC 8308); undefined when it did not. */
   readonly serverSigAlgs: readonly string[] | undefined
+  /** What a login will be bound to, and the proof that the server is its other end: what agents want to know (session-bind@openssh.com). */
+  readonly session: {
+    readonly id: Uint8Array
+    readonly hostKey: Uint8Array
+    readonly hostSignature: Uint8Array
+  }
 }
 
 /** Chooses the next attempt; undefined when there is nothing left to try. */

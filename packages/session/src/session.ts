@@ -161,6 +161,11 @@ export class Session {
     return this.#drive.engine.transport.sessionId
   }
 
+  /** Client: what the server proved itself by in the first key exchange; undefined until its host key is accepted. */
+  get hostProof(): import('@hawser/transport').HostProof | undefined {
+    return this.#drive.engine.transport.hostProof
+  }
+
   /** The peer's identification. */
   get remoteIdent(): import('@hawser/transport').Ident | undefined {
     return this.#drive.engine.transport.remoteIdent

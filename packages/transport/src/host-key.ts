@@ -3,6 +3,18 @@
 import { type PublicKey, publicKeyFromBlob, type VerifySignature, whyUnusable } from '@hawser/keys'
 import { Reader, SshError, UsageError } from '@hawser/wire'
 import { HostKeyError } from './errors.ts'
+import type { KexResult } from './kex/method.ts'
+
+/** What a server proved itself by: its host key as it came, a certificate too, and its signature blob over the exchange hash. */
+export interface HostProof {
+  readonly hostKey: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** The proof in what a client's key exchange gave; undefined on a server, which has none to check. */
+export function proofOf({ hostKey, signature }: KexResult): HostProof | undefined {
+  return signature === undefined ? undefined : { hostKey, signature }
+}
 
 /** The key type that signs by `algorithm`: RSA keys have several algorithms (RFC 8332), the others one. */
 export function keyTypeOf(algorithm: string): string {

@@ -1,6 +1,7 @@
 export { MacError } from '@hawser/crypto'
 export * from './errors.ts'
 export type { TransportEvent } from './event.ts'
+export type { HostProof } from './host-key.ts'
 export { type Ident, identLimits } from './ident.ts'
 export type { GexLimits } from './kex/method.ts'
 export {
@@ -22,4 +23,4 @@ export type { HostKey, TransportOptions } from './options.ts'
 export { packetLimits } from './packet.ts'
 export type { Quirk } from './quirks.ts'
 export type { RekeyLimits } from './rekey.ts'
-export { type HostProof, Transport } from './transport.ts'
+export { Transport } from './transport.ts'

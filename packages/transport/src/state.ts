@@ -1,5 +1,13 @@
 /** Which message may come or go when: the phases and their tables (RFC 4253 §6–§10, strict key exchange). */
 
+import type { KexResult } from './kex/method.ts'
+
+/** What somebody has to say before a key exchange can go on. */
+export interface Ask {
+  readonly type: 'host-key' | 'signature'
+  readonly result: KexResult
+}
+
 /** What the peer may send. The first exchange has phases of its own, because strict key exchange restricts only that one. */
 export type ReceivePhase =
   /** Its identification. */

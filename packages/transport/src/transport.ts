@@ -19,7 +19,7 @@ import {
   serverExtInfo,
   strictMarker,
 } from './ext-info.ts'
-import { checkHostKey, checkSignatureBlob } from './host-key.ts'
+import { checkHostKey, checkSignatureBlob, type HostProof, proofOf } from './host-key.ts'
 import { type Ident, IdentReader } from './ident.ts'
 import { KeyExchange, messageName, type NewKeys } from './kex/exchange.ts'
 import type { KexResult } from './kex/method.ts'
@@ -42,18 +42,7 @@ import { Outgoing } from './outgoing.ts'
 import { PacketReader } from './packet.ts'
 import { type Quirk, quirksOf } from './quirks.ts'
 import { limitsFor, type RekeyLimits, rekeyDue } from './rekey.ts'
-import { awaited, dispatch, type ReceivePhase, receipt, type SendPhase } from './state.ts'
-
-interface Ask {
-  readonly type: 'host-key' | 'signature'
-  readonly result: KexResult
-}
-
-/** The server's host key as it came, a certificate too, and its signature blob over the session identifier. */
-export interface HostProof {
-  readonly hostKey: Uint8Array
-  readonly signature: Uint8Array
-}
+import { type Ask, awaited, dispatch, type ReceivePhase, receipt, type SendPhase } from './state.ts'
 
 /** Nothing more can be done for now. */
 const waiting = Symbol('waiting')
@@ -230,9 +219,8 @@ export class Transport {
   acceptHostKey(): void {
     const result = this.#answer('host-key')
     if (result === undefined) return
-    const { hostKey, signature } = result
-    this.#hostKey = hostKey
-    if (signature !== undefined) this.#proof ??= { hostKey, signature }
+    this.#hostKey = result.hostKey
+    this.#proof ??= proofOf(result)
     this.#finishExchange(result)
   }
 
