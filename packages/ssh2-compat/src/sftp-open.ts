@@ -63,7 +63,7 @@ export function openSftpServer(
  * Who of both ends takes SSH_FXP_SYMLINK as the draft has it (draft-ietf-secsh-filexfer-02 §6.10): all but OpenSSH, which has it the
  * other way round, and ourselves, as ssh2 has it too.
  */
-function linkPathFirst(software: string): boolean {
+export function linkPathFirst(software: string): boolean {
   return !/openssh|hawser/i.test(software)
 }
 

@@ -70,7 +70,9 @@ export class SftpServer extends Emitter {
         extensions: this.#announced,
         ...(parts.trace === undefined ? {} : { trace: parts.trace }),
       })
-      if (!this.#over) channel.resume()
+      if (this.#over) return
+      channel.resume()
+      this.#schedule()
     })
     void parts.closed.then(() => this.#onClosed())
   }
@@ -158,7 +160,8 @@ export class SftpServer extends Emitter {
   }
 
   #work(): void {
-    const machine = this.#machine as SftpServerMachine
+    const machine = this.#machine
+    if (machine === undefined) return
     while (!this.#over && !this.#blocked) {
       const event = this.#next(machine)
       if (event === undefined) break

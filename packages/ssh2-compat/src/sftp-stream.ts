@@ -1,0 +1,1 @@
+export { SFTPStream, SFTPStream as default, type SFTPStreamConfig } from './sftp-duplex.ts'
