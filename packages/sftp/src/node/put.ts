@@ -34,6 +34,11 @@ interface Place {
   readonly stats: Stats
 }
 
+/** A file as it was found; without `stats` it is a link that leads nowhere. */
+interface Found extends Omit<Place, 'stats'> {
+  readonly stats: Stats | undefined
+}
+
 class Putting {
   readonly run: TransferRun
   readonly #sftp: SftpClient
@@ -68,21 +73,10 @@ class Putting {
     await this.#makeDirectory(d)
     this.run.madeDirectory()
     const directories: Place[] = []
-    const opened = await opendir(d.local as string, { encoding: 'buffer' as BufferEncoding })
-    for await (const entry of opened) {
-      const name = entry.name as unknown as Buffer
-      const local = joinLocal(d.local, name)
-      const path = below(d.path, utf8Decode(name))
-      const stats = await this.#statsOf(local)
-      if (stats !== undefined && !this.run.wants(path, stats.isDirectory(), stats.size)) continue
-      const place = { local, remote: joinPath(d.remote, name), path, stats: stats as Stats }
-      if (stats?.isFile() === true) {
-        this.run.found(stats.size)
-        await this.run.jobs.start(() => this.#file(place))
-      } else if (stats?.isDirectory() === true) directories.push(place)
-      else if (stats?.isSymbolicLink() === true && this.#o.links === 'copy')
-        await this.run.jobs.start(() => this.#link(place))
-      else this.run.skipped.push(path)
+    for await (const names of namesIn(d.local)) {
+      // Some at a time: one after the other would cost more than sending the files.
+      const places = await Promise.all(names.map((name) => this.#place(d, name)))
+      for (const place of places) await this.#entry(place, directories)
     }
     for (const each of directories) {
       const own = this.#o.links === 'follow' ? await realpath(each.local as string) : undefined
@@ -92,6 +86,29 @@ class Putting {
       else await this.#directory(each, [...above, own])
     }
     if (this.#o.preserve === true) this.#done.push(d)
+  }
+
+  async #place(d: Place, name: Buffer): Promise<Found> {
+    const local = joinLocal(d.local, name)
+    const stats = await this.#statsOf(local)
+    return { local, remote: joinPath(d.remote, name), path: below(d.path, utf8Decode(name)), stats }
+  }
+
+  async #entry({ stats, ...where }: Found, directories: Place[]): Promise<void> {
+    const { path } = where
+    if (stats === undefined) {
+      this.run.skipped.push(path)
+      return
+    }
+    if (!this.run.wants(path, stats.isDirectory(), stats.size)) return
+    const place = { ...where, stats }
+    if (stats.isFile()) {
+      this.run.found(stats.size)
+      await this.run.jobs.start(() => this.#file(place))
+    } else if (stats.isDirectory()) directories.push(place)
+    else if (stats.isSymbolicLink() && this.#o.links === 'copy')
+      await this.run.jobs.start(() => this.#link(place))
+    else this.run.skipped.push(path)
   }
 
   /** What a file is, or leads to where links are followed; undefined for a link that leads nowhere. */
@@ -188,6 +205,23 @@ class Putting {
     const link = this.#sftp.connection
     await ask(link, { type: 'setstat', path: remote, attrs: attributesOf(stats) }, this.#signal)
   }
+}
+
+/** Entries of a directory that are looked at together. */
+const entriesAtOnce = 64
+
+/** The names in a directory, some at a time. */
+async function* namesIn(path: LocalPath): AsyncGenerator<Buffer[], void, void> {
+  const names: Buffer[] = []
+  const opened = await opendir(path as string, {
+    encoding: 'buffer' as BufferEncoding,
+    bufferSize: entriesAtOnce,
+  })
+  for await (const entry of opened) {
+    names.push(entry.name as unknown as Buffer)
+    if (names.length === entriesAtOnce) yield names.splice(0)
+  }
+  yield names
 }
 
 function attributesOf(stats: Stats): Attributes {
