@@ -180,6 +180,49 @@ describe('an agent of keys in memory', () => {
   })
 })
 
+describe('giving up', () => {
+  const calls: readonly [string, (client: AgentClient, signal: AbortSignal) => Promise<unknown>][] = [
+    ['list', (client, signal) => client.list({ signal })],
+    ['identities', (client, signal) => client.identities({ signal })],
+    ['sign', (client, signal) => client.sign(ed25519.publicKey, 'ssh-ed25519', data, { signal })],
+    ['add', (client, signal) => client.add(ed25519, {}, { signal })],
+    ['addSmartcard', (client, signal) => client.addSmartcard('x', '', {}, { signal })],
+    ['removeSmartcard', (client, signal) => client.removeSmartcard('x', '', { signal })],
+    ['remove', (client, signal) => client.remove(ed25519.publicKey, { signal })],
+    ['removeAll', (client, signal) => client.removeAll({ signal })],
+    ['lock', (client, signal) => client.lock('x', { signal })],
+    ['unlock', (client, signal) => client.unlock('x', { signal })],
+    ['extension', (client, signal) => client.extension('x', data, { signal })],
+    ['extensions', (client, signal) => client.extensions({ signal })],
+    [
+      'bindSession',
+      (client, signal) =>
+        client.bindSession({ hostKey: data, sessionId: data, signature: data, forwarding: true }, { signal }),
+    ],
+  ]
+
+  test.each(calls)('%s: rejects once, and the late answer is for nobody else', async (_name, call) => {
+    const { a, b } = memoryPipes()
+    let asked = 0
+    b.onData = () => void asked++
+    b.resume()
+    const client = connectAgent(a)
+    const controller = new AbortController()
+    const given = call(client, controller.signal)
+    const next = client.list()
+    controller.abort(new Error('enough'))
+    await expect(given).rejects.toMatchObject({ code: 'SSH_ABORTED', cause: { message: 'enough' } })
+    const answers = new Writer().bytes(framed(Uint8Array.of(5))).bytes(framed(Uint8Array.of(12, 0, 0, 0, 0)))
+    b.write(answers.finish())
+    expect(await next).toEqual([])
+    // Given up before: nothing is sent.
+    const before = asked
+    await expect(call(client, controller.signal)).rejects.toMatchObject({ code: 'SSH_ABORTED' })
+    expect(asked).toBe(before)
+    client.close()
+  })
+})
+
 describe('an agent that is gone or hostile', () => {
   test('all that waits rejects, and all that follows', async () => {
     const { a, b } = memoryPipes()
@@ -219,6 +262,26 @@ describe('an agent that is gone or hostile', () => {
     await expect(waiting).rejects.toThrow(AgentError)
     await client.closed
     await expect(client.list()).rejects.toMatchObject({ code: 'SSH_AGENT_PROTOCOL' })
+  })
+
+  test('a list of too many keys, and a stream that ends in the middle of an answer', async () => {
+    const client = hostile(framed(new Writer().byte(12).uint32(2049).finish()))
+    await expect(client.list()).rejects.toMatchObject({ code: 'SSH_AGENT_PROTOCOL' })
+    const { a, b } = memoryPipes()
+    b.onData = () => {
+      b.write(Uint8Array.of(0, 0, 0, 5, 12, 0))
+      b.end()
+    }
+    b.resume()
+    const cut = connectAgent(a)
+    const waiting = [cut.list(), cut.list(), cut.sign(ed25519.publicKey, 'ssh-ed25519', data)]
+    for (const each of waiting) await expect(each).rejects.toMatchObject({ code: 'SSH_AGENT_CLOSED' })
+  })
+
+  test('a list of extensions that is none', async () => {
+    const { client } = pair({ identities: () => [], extension: () => Uint8Array.of(0, 0, 0, 9, 1) })
+    await expect(client.extensions()).rejects.toMatchObject({ code: 'SSH_AGENT_PROTOCOL' })
+    client.close()
   })
 
   test('keys that are none are left out, and seen in the list', async () => {

@@ -1,3 +1,5 @@
+import { AgentError, Keyring } from '@hawser/agent'
+import { generateKey } from '@hawser/keys'
 import type { AuthState, LoginAttempt } from '@hawser/session'
 import { describe, expect, test } from 'vitest'
 import { attemptsInOrder, orderOf } from './auth-order.ts'
@@ -46,6 +48,39 @@ describe('attempts in order', () => {
     const order = attemptsInOrder([password])
     await order(state())
     expect(await order(state(['publickey']))).toBeUndefined()
+  })
+
+  test('an agent stands for each of its keys, by its place in the list', async () => {
+    const keys = [await generateKey('ed25519'), await generateKey('ed25519')]
+    const order = attemptsInOrder([
+      password,
+      { method: 'agent', agent: new Keyring(keys), login: 'ada' },
+      other,
+    ])
+    await order(state())
+    const all = ['password', 'publickey']
+    expect(await order(state(all))).toBe(password)
+    for (const { publicKey } of keys)
+      expect(await order(state(all))).toMatchObject({
+        method: 'publickey',
+        login: 'ada',
+        signer: { publicKey },
+      })
+    expect(await order(state(all))).toBe(other)
+    expect(await order(state(all))).toBeUndefined()
+  })
+
+  test('an agent that is not there is passed over; when nothing else was tried, that is the reason', async () => {
+    const gone = new AgentError('SSH_AGENT_UNREACHABLE', 'nobody listens')
+    const agent = { open: () => Promise.reject(gone) }
+    const order = attemptsInOrder([{ method: 'agent', agent }, password])
+    await order(state())
+    const all = ['password', 'publickey']
+    expect(await order(state(all))).toBe(password)
+    expect(await order(state(all))).toBeUndefined()
+    const only = attemptsInOrder([{ method: 'agent', agent }])
+    await only(state())
+    await expect(only(state(all))).rejects.toBe(gone)
   })
 
   test('a function is an order already', () => {

@@ -8,7 +8,9 @@ import {
   channelPipe,
   type OpenChannelOptions,
   type PipeAddresses,
+  type Security,
   type Session,
+  securityOf,
 } from '@hawser/session'
 import type { SftpClient } from '@hawser/sftp'
 import type { Negotiated } from '@hawser/transport'
@@ -18,7 +20,6 @@ import { type Address, openTcpChannel, openUnixChannel, type SocketPath } from '
 import { type IncomingHandlers, takeChannel, takeRequests } from './incoming.ts'
 import { type ListenOptions, type RemoteListener, RemoteListeners } from './listening.ts'
 import { Process, type ProcessRequest, type ProcessSurroundings, type Pty, startProcess } from './process.ts'
-import { type Security, securityOf } from './security.ts'
 import { type SftpOptions, sftpOver } from './sftp.ts'
 import { type CallOptions, unlessAborted, within } from './waiting.ts'
 

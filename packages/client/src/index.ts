@@ -1,4 +1,4 @@
-export type { Channel } from '@hawser/session'
+export type { Channel, Security } from '@hawser/session'
 export { channelPipe } from '@hawser/session'
 export { type ForwardedAgent, forwardAgent } from './agent-forwarding.ts'
 export { type AgentAttempt, attemptsInOrder, orderOf } from './auth-order.ts'
@@ -53,6 +53,5 @@ export {
   watchProcess,
   type X11Forwarding,
 } from './process.ts'
-export { type Security, securityOf } from './security.ts'
 export { type SftpOptions, SftpStartError } from './sftp.ts'
 export type { CallOptions } from './waiting.ts'

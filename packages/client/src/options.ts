@@ -9,7 +9,7 @@ import type {
   PipeAddresses,
   SessionHooks,
 } from '@hawser/session'
-import type { RekeyLimits } from '@hawser/transport'
+import type { RekeyLimits, SecurityPolicy } from '@hawser/transport'
 import { type Trace, UsageError } from '@hawser/wire'
 import { type AgentAttempt, orderOf } from './auth-order.ts'
 import { type HostKeyPolicy, hostKeyVerifier, knownKeyTypes } from './host-key.ts'
@@ -55,8 +55,10 @@ export interface ConnectOptions extends IncomingHandlers {
   readonly auth: readonly (LoginAttempt | AgentAttempt)[] | AuthOrder
   /** Which host key is trusted. Required: there is no default that accepts any. */
   readonly hostKey: HostKeyPolicy
-  /** Algorithms per category, best first; categories left out keep their defaults. */
+  /** Algorithms per category, best first; categories left out keep their defaults. A preset of @hawser/crypto is a value for it. */
   readonly algorithms?: Partial<AlgorithmNames>
+  /** What the connection must be: `{ requirePostQuantum: true }` ends with a PolicyError where the server has no such key exchange. */
+  readonly policy?: SecurityPolicy
   readonly crypto?: CryptoProvider
   /** Requests that keep the connection and notice its loss. Default: every 15 s, lost after 3; false: none. */
   readonly keepalive?: { readonly intervalMs: number; readonly maxMissed?: number } | false
@@ -153,6 +155,7 @@ export function clientSessionOptions(options: CheckedOptions, spentMs = 0): Clie
     algorithms: { ...options.algorithms, serverHostKey: hostKeyAlgorithms(options) },
     ...picked(options, [
       'crypto',
+      'policy',
       'rekeyLimits',
       'rekeyAfterMs',
       'window',
