@@ -18,7 +18,7 @@ export interface SftpServer {
 }
 
 const hostKey = await generateKey('ed25519')
-export const password = 'correct horse'
+export const password = 'correct-horse'
 
 /** A server for `ada` with SFTP by `handlers`; commands go to sh. */
 export async function startSftpServer(handlers: SftpHandlers): Promise<SftpServer> {
