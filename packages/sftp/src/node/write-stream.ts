@@ -31,14 +31,17 @@ export type FileToWrite = { readonly handle: Uint8Array } | { readonly path: Uin
 const copyUpTo = 256 * 1024
 
 /**
- * Emits `open` with the handle, then what every writable does. A chunk is one request, as long as the server takes it. A write's callback
- * comes when its memory is free again; `finish` comes when the server has answered for everything, `close` when the file is closed.
+ * Emits `open` with the handle, then what every writable does. Chunks that come while others are under way are joined, up to as much as
+ * the server takes in one request. A write's callback comes when its memory is free again; `finish` comes when the server has answered
+ * for everything, `close` when the file is closed.
  */
 export class SftpWriteStream extends Writable {
   readonly #link: SftpLink
   readonly #file: FileToWrite
   readonly #o: WriteStreamOptions
-  readonly #pools = new Map<number, BufferPool>()
+  #pool: BufferPool | undefined
+  /** What was written and not sent. */
+  #block: { readonly memory: Buffer; length: number } | undefined
   #handle: Uint8Array | undefined
   #behind: WriteBehind | undefined
   #waiting: (() => void) | undefined
@@ -93,21 +96,27 @@ export class SftpWriteStream extends Writable {
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     const behind = this.#behind as WriteBehind
     if (chunk.length > copyUpTo) {
+      this.#send()
       behind.write(chunk, done)
       return
     }
-    const pool = this.#pool(chunk.length)
-    const memory = pool.take()
-    memory.set(chunk)
-    const free = behind.write(memory.subarray(0, chunk.length), (error) => {
-      if (error === undefined) pool.give(memory)
-      else this.destroy(error)
-    })
+    let free = true
+    for (let from = 0; from < chunk.length; ) {
+      this.#pool ??= this.#newPool(behind.chunkSize)
+      this.#block ??= { memory: this.#pool.take(), length: 0 }
+      const { memory, length } = this.#block
+      const part = chunk.copy(memory, length, from)
+      this.#block.length += part
+      from += part
+      // While something is under way, more is waited for.
+      if (this.#block.length === memory.length || behind.pending === 0) free = this.#send()
+    }
     if (free || behind.error !== undefined) done(behind.error)
     else this.#waiting = () => done(behind.error)
   }
 
   override _final(done: (error?: Error | null) => void): void {
+    this.#send()
     this.#behind?.finish(done)
   }
 
@@ -119,14 +128,24 @@ export class SftpWriteStream extends Writable {
     else closeHandle(this.#link, handle, error ?? undefined, done)
   }
 
-  /** Memory for chunks of about that length. */
-  #pool(length: number): BufferPool {
-    const size = 2 ** Math.max(8, Math.ceil(Math.log2(length)))
-    let pool = this.#pools.get(size)
-    if (pool === undefined) {
-      pool = new BufferPool(size, Math.ceil((this.#o.maxBytes ?? flowDefaults.maxBytes) / size))
-      this.#pools.set(size, pool)
-    }
-    return pool
+  /** Sends what waits; false asks to wait. */
+  #send(): boolean {
+    const block = this.#block
+    const behind = this.#behind as WriteBehind
+    this.#block = undefined
+    if (block === undefined) return true
+    const { memory, length } = block
+    return behind.write(length === memory.length ? memory : memory.subarray(0, length), (error) => {
+      if (error !== undefined) {
+        this.destroy(error)
+        return
+      }
+      this.#pool?.give(memory)
+      if (behind.pending === 0) this.#send()
+    })
+  }
+
+  #newPool(size: number): BufferPool {
+    return new BufferPool(size, Math.ceil((this.#o.maxBytes ?? flowDefaults.maxBytes) / size))
   }
 }
