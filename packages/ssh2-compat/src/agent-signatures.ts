@@ -1,10 +1,9 @@
 /** Signatures between agents, whose protocol has SSH blobs, and ssh2's programs, which have the bytes within. */
 
 import { agentAlgorithms } from '@hawser/agent'
+import { plainAlgorithm } from '@hawser/keys'
 import { ProtocolError, Reader, Writer } from '@hawser/wire'
 import { algorithmFor, fromBlob, toBlob } from './signatures.ts'
-
-const certificateSuffix = '-cert-v01@openssh.com'
 
 /** Which hash a program is asked for, for a signature by `algorithm`. */
 export function hashFor(algorithm: string): 'sha1' | 'sha256' | 'sha512' | undefined {
@@ -45,6 +44,5 @@ export function toAgentBlob(
 
 /** The algorithm that a signature by a key of `type` with `hash` names: that of the plain key for certificates. */
 function agentAlgorithm(type: string, hash: string | undefined): string {
-  const plain = type.endsWith(certificateSuffix) ? type.slice(0, -certificateSuffix.length) : type
-  return algorithmFor(plain, hash)
+  return algorithmFor(plainAlgorithm(type), hash)
 }
