@@ -15,7 +15,7 @@ export interface SftpPair {
   readonly server: SFTPWrapper
 }
 
-export const requestEvents = [
+const requestEvents = [
   'OPEN',
   'READ',
   'WRITE',
