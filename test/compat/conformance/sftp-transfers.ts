@@ -75,6 +75,8 @@ export const sftpTransferCases: readonly Case[] = [
       strictEqual(readFileSync(local, 'utf8'), 'hello world')
       strictEqual(statSync(local).mode & 0o777, 0o600)
       strictEqual(shape(file.asked), 'OPEN READ CLOSE')
+      await called((cb) => sftp.fastGet('/file', local, { fileSize: 4 } as never, cb))
+      strictEqual(readFileSync(local, 'utf8'), 'hell')
     },
   },
   {
