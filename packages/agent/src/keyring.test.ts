@@ -19,6 +19,7 @@ import type { ConfirmQuestion } from './keyring-view.ts'
 import { agentLimits } from './limits.ts'
 import { serveAgent } from './serve-agent.ts'
 import type { SessionBinding } from './session-binding.ts'
+import { strayed } from './way.ts'
 
 const data = utf8Encode('what is to be signed')
 const newKey = (): Promise<PrivateKey> => generateKey('ed25519')
@@ -442,6 +443,11 @@ describe('destinations', () => {
     await expect(second.bindSession(await session(beta, 'b', false))).rejects.toMatchObject(refused)
   })
 
+  test('a way that goes on behind a login is none, whoever remembers it', async () => {
+    const sessions = [await session(alpha, 'a', false), await session(beta, 'b', false)]
+    expect(strayed(overAlpha, sessions, { user: 'ada' }, new Date(0))).toMatch(/for a login/)
+  })
+
   test('what is known: query', async () => {
     const { client } = serve()
     expect(await client().extensions()).toEqual(['query', 'session-bind@openssh.com'])
@@ -493,4 +499,20 @@ describe('limits that are not known, or not whole, are refused', () => {
     expect(await answer).toEqual(Uint8Array.of(0, 0, 0, 1, 5))
     expect(keyring.identities()).toEqual([])
   })
+})
+
+test('a key that a store does not take is not left in memory', async () => {
+  const { a, b } = memoryPipes()
+  const given: PrivateKey[] = []
+  void serveAgent(b, {
+    identities: () => [],
+    add: (one) => {
+      given.push(one)
+      throw new Error('no')
+    },
+  })
+  const agent = connectAgent(a)
+  await expect(agent.add(key)).rejects.toMatchObject({ code: 'SSH_AGENT_REFUSED' })
+  expect(() => given[0]?.sign('ssh-ed25519', data)).toThrow(/disposed of/)
+  agent.close()
 })
