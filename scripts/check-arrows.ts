@@ -39,7 +39,7 @@ export const table: Readonly<Record<string, Row>> = {
     may: ['wire'],
     npm: ['@noble/', 'pako'],
     node: ['node:crypto', 'node:zlib'],
-    nodeFiles: /^backend\.node\.ts$/,
+    nodeFiles: /^(backend|ml-kem)\.node\.ts$/,
   },
   keys: { may: ['wire', 'crypto'], node: ['node:crypto'] },
   transport: { may: base },

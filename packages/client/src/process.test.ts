@@ -253,6 +253,8 @@ describe('a client', () => {
     const { security } = new Client({ session: client, user: 'ada', remote: {}, hostKey: hostKey.publicKey })
     expect(security).toMatchObject({
       hostKeyAlgorithm: 'ssh-ed25519',
+      kex: 'mlkem768x25519-sha256',
+      postQuantum: true,
       strictKex: true,
       hostKeyFingerprint: expect.stringMatching(/^SHA256:/),
       cipher: { out: expect.stringMatching(/./), in: expect.stringMatching(/./) },

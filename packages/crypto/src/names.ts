@@ -35,6 +35,32 @@ export const supported: AlgorithmNames = supportedNames(defaultProvider)
 export const defaults: AlgorithmNames = defaultNames(defaultProvider)
 export const insecure: AlgorithmNames = insecureNames(defaultProvider)
 
+/** How careful or how obliging a connection is: a value for the option `algorithms`. */
+export interface Presets {
+  /** What nobody objects to: no NIST curves, no group below 3072 bits or of a server's choice, MACs over the ciphertext only. Servers start with it. */
+  readonly modern: AlgorithmNames
+  /** {@link defaults}: everything that is not broken. */
+  readonly default: AlgorithmNames
+  /** {@link supported}: with SHA-1, MD5, CBC and 3DES at the end of the lists, for devices that have nothing else. */
+  readonly legacy: AlgorithmNames
+}
+
+export const presets: Presets = Object.freeze({ modern: modernNames(), default: defaults, legacy: supported })
+
+/** Whether recordings of a connection with the key exchange `kex` stay secret from quantum computers. */
+export function isPostQuantum(kex: string): boolean {
+  return defaultProvider.agreements.some(({ name, postQuantum }) => name === kex && postQuantum === true)
+}
+
+/** Which host keys there are is not for the preset to say: one that the owner of a server chose is used. */
+function modernNames(): AlgorithmNames {
+  return Object.freeze({
+    ...defaults,
+    kex: Object.freeze(defaults.kex.filter((name) => !/nistp|group14-|group-exchange/.test(name))),
+    mac: Object.freeze(defaults.mac.filter((name) => /^(hmac|umac-128).*-etm@/.test(name))),
+  })
+}
+
 type Standing = { readonly name: string; readonly insecure?: true }
 
 function names(provider: CryptoProvider, keep: (algorithm: Standing) => boolean): AlgorithmNames {

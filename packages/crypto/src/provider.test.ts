@@ -1,7 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { backend as noble } from './backend.noble.ts'
 import { backend as node } from './backend.node.ts'
-import { defaultNames, defaults, insecure, insecureNames, supported, supportedNames } from './names.ts'
+import {
+  defaultNames,
+  defaults,
+  insecure,
+  insecureNames,
+  isPostQuantum,
+  presets,
+  supported,
+  supportedNames,
+} from './names.ts'
 import { createProvider, defaultProvider } from './provider.ts'
 
 const aes = ['aes128-ctr', 'aes192-ctr', 'aes256-ctr']
@@ -60,6 +69,30 @@ test('in Node the default provider is over node:crypto, and the lists are its', 
   expect(defaults).toEqual(defaultNames(createProvider(node)))
   expect(supported).toEqual(supportedNames(createProvider(node)))
   expect(insecure).toEqual(insecureNames(createProvider(node)))
+})
+
+test('presets: from what nobody objects to, to everything there is', () => {
+  expect(presets.default).toEqual(defaults)
+  expect(presets.legacy).toEqual(supported)
+  expect(presets.modern).toEqual({
+    ...defaults,
+    kex: [
+      'mlkem768x25519-sha256',
+      'sntrup761x25519-sha512',
+      'sntrup761x25519-sha512@openssh.com',
+      'curve25519-sha256',
+      'curve25519-sha256@libssh.org',
+      'diffie-hellman-group16-sha512',
+      'diffie-hellman-group15-sha512',
+      'diffie-hellman-group17-sha512',
+      'diffie-hellman-group18-sha512',
+    ],
+    mac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'umac-128-etm@openssh.com'],
+  })
+})
+
+test('which key exchanges hold against quantum computers: the first ones', () => {
+  expect(supported.kex.filter(isPostQuantum)).toEqual(supported.kex.slice(0, 4))
 })
 
 describe.each([

@@ -19,6 +19,11 @@ test.each([
     /greeting line .* cannot be sent/,
   ],
   ['an empty list', { algorithms: { cipher: [] } }, /algorithms\.cipher is empty/],
+  [
+    'a policy that the algorithms cannot meet',
+    { policy: { requirePostQuantum: true }, algorithms: { kex: ['curve25519-sha256'] } },
+    /needs a post-quantum key exchange in algorithms\.kex: mlkem768x25519-sha256/,
+  ],
   ['keys that fit no algorithm', { algorithms: { serverHostKey: ['rsa-sha2-256'] } }, /no host key fits/],
   ['a limit within a limit', { limits: { startups: { full: 0.5 } } }, /the limit full is 0\.5/],
 ])('%s: a UsageError that says so', (_, change, message) => {

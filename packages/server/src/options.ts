@@ -1,9 +1,9 @@
 /** What a server takes, checked once at the door. */
 
-import type { AlgorithmNames, CryptoProvider } from '@hawser/crypto'
+import { type AlgorithmNames, type CryptoProvider, defaultProvider, presets } from '@hawser/crypto'
 import type { Signer } from '@hawser/keys'
 import type { IncomingChannel, IncomingRequest, SessionHooks } from '@hawser/session'
-import { type RekeyLimits, Transport } from '@hawser/transport'
+import { type RekeyLimits, type SecurityPolicy, Transport } from '@hawser/transport'
 import { type Trace, UsageError } from '@hawser/wire'
 import { type AuthHandlers, methodsOf } from './auth.ts'
 import type { StreamlocalRequest, TcpipRequest } from './forwarding.ts'
@@ -32,8 +32,10 @@ export interface ServerOptions {
   /** Tells clients, once logged in, which host keys there are; each is proved to whom asks. Default true. */
   readonly announceHostKeys?: boolean
   readonly limits?: Partial<ServerLimits>
-  /** Algorithms per category, best first; categories left out keep their defaults. */
+  /** Algorithms per category, best first; categories left out are those of the preset `modern` of @hawser/crypto, which has `default` and `legacy`, too. */
   readonly algorithms?: Partial<AlgorithmNames>
+  /** What connections must be: `{ requirePostQuantum: true }` refuses clients without such a key exchange. */
+  readonly policy?: SecurityPolicy
   readonly crypto?: CryptoProvider
   /** Shown before the login, by most clients. */
   readonly banner?: string
@@ -98,10 +100,25 @@ function checkHandshake(o: ServerOptions): void {
     role: 'server',
     hostKeys: o.hostKeys,
     ...(o.crypto === undefined ? {} : { crypto: o.crypto }),
-    ...(o.algorithms === undefined ? {} : { algorithms: o.algorithms }),
+    algorithms: serverAlgorithms(o),
+    ...(o.policy === undefined ? {} : { policy: o.policy }),
     ...(o.rekeyLimits === undefined ? {} : { rekey: o.rekeyLimits }),
     ...(o.maxPacket === undefined ? {} : { maxPacket: o.maxPacket }),
     ...(o.greeting === undefined ? {} : { greeting: o.greeting }),
     ...(o.ident === undefined ? {} : { ident: o.ident }),
   })
+}
+
+/** What is offered for `options`. */
+export function serverAlgorithms({
+  algorithms,
+  crypto = defaultProvider,
+}: ServerOptions): Partial<AlgorithmNames> {
+  const has = (names: readonly string[], entries: readonly { readonly name: string }[]): readonly string[] =>
+    names.filter((name) => entries.some((entry) => entry.name === name))
+  return {
+    kex: has(presets.modern.kex, crypto.agreements),
+    mac: has(presets.modern.mac, crypto.macs),
+    ...algorithms,
+  }
 }

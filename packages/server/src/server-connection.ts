@@ -9,15 +9,17 @@ import {
   type IncomingChannel,
   type IncomingRequest,
   type PipeAddresses,
+  type Security,
   type ServerSessionOptions,
   type Session,
+  securityOf,
 } from '@hawser/session'
 import type { Negotiated } from '@hawser/transport'
 import { answerAttempt, methodsOf, type RefusalPolicy } from './auth.ts'
 import { streamlocalRequest, tcpipRequest } from './forwarding.ts'
 import { announceHostKeys, proveHostKeys } from './host-keys.ts'
 import { type ForwardRequest, Forwards } from './listening.ts'
-import type { CheckedServerOptions } from './options.ts'
+import { type CheckedServerOptions, serverAlgorithms } from './options.ts'
 import { SessionChannel } from './session-channel.ts'
 
 /** A connection from its first byte on. `ready` tells when somebody has logged in. */
@@ -66,6 +68,13 @@ export class ServerConnection {
   /** The method that completed the login, such as `publickey`; empty before. */
   get method(): string {
     return this.#method
+  }
+
+  /** What protects the connection, as of now. Throws UsageError before the first key exchange is over. */
+  get security(): Security {
+    const name = this.session.negotiated?.serverHostKey ?? ''
+    const key = this.#options.hostKeys.find(({ algorithms }) => algorithms.includes(name))
+    return securityOf(this.session, key?.publicKey)
   }
 
   /** What the latest key exchange agreed on; undefined before the first. */
@@ -128,7 +137,8 @@ export class ServerConnection {
             keepaliveIntervalMs: keepalive.intervalMs,
             keepaliveMaxMissed: keepalive.maxMissed ?? keepaliveDefault.maxMissed,
           }),
-      ...(o.algorithms === undefined ? {} : { algorithms: o.algorithms }),
+      algorithms: serverAlgorithms(o),
+      ...(o.policy === undefined ? {} : { policy: o.policy }),
       ...(o.crypto === undefined ? {} : { crypto: o.crypto }),
       ...(o.banner === undefined ? {} : { banner: o.banner }),
       ...(o.greeting === undefined ? {} : { greeting: o.greeting }),

@@ -7,5 +7,6 @@ export { ConnectionError, type ConnectionErrorCode, type Phase } from './errors.
 export { IncomingChannel, IncomingRequest } from './incoming.ts'
 export type * from './options.ts'
 export { asError, type BytePipe, fromWebStreams, type PipeAddresses } from './pipe.ts'
+export { type Security, securityOf } from './security.ts'
 export { GlobalRequestError, type OpenChannelOptions, Session } from './session.ts'
 export { beginClient, beginServer, startClient, startServer } from './start.ts'

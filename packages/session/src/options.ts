@@ -2,7 +2,7 @@
 
 import type { AlgorithmNames, CryptoProvider } from '@hawser/crypto'
 import type { PublicKey, Signer, VerifySignature } from '@hawser/keys'
-import type { Ident, Negotiated, RekeyLimits } from '@hawser/transport'
+import type { Ident, Negotiated, RekeyLimits, SecurityPolicy } from '@hawser/transport'
 import type { AttemptRecord, AuthRequest, Prompt } from '@hawser/userauth'
 import type { Trace } from '@hawser/wire'
 import type { Timing } from './drive.ts'
@@ -34,8 +34,9 @@ export interface SessionOptions extends Timing {
   readonly crypto?: CryptoProvider
   /** Software version for our identification line, such as `Hawser_0.1.0`. */
   readonly ident?: string
-  /** Algorithms per category, best first; categories left out keep their defaults. */
+  /** Algorithms per category, best first; categories left out keep their defaults. A preset of @hawser/crypto is a value for it. */
   readonly algorithms?: Partial<AlgorithmNames>
+  readonly policy?: SecurityPolicy
   /** Bytes and packets after which keys are renewed. */
   readonly rekeyLimits?: Partial<RekeyLimits>
   /** Receive window of each channel in bytes; default 2 MiB. */

@@ -95,6 +95,7 @@ function transportOptions(o: SessionOptions) {
     ...(o.crypto === undefined ? {} : { crypto: o.crypto }),
     ...(o.ident === undefined ? {} : { ident: o.ident }),
     ...(o.algorithms === undefined ? {} : { algorithms: o.algorithms }),
+    ...(o.policy === undefined ? {} : { policy: o.policy }),
     ...(o.rekeyLimits === undefined ? {} : { rekey: o.rekeyLimits }),
   }
 }

@@ -51,6 +51,7 @@ const probes = {
   xvfb: { program: 'Xvfb', args: ['-help'], version: /\bX\b/, debian: 'xvfb' },
   xauth: { program: 'xauth', args: ['-V'], version: /^\d\S*/, debian: 'xauth' },
   xdpyinfo: { program: 'xdpyinfo', args: ['-version'], version: /\d\S*/, debian: 'x11-utils' },
+  'ssh-audit': { program: 'ssh-audit', args: ['-h'], version: /v\d\S*/, debian: 'ssh-audit' },
   git: { program: 'git', args: ['--version'], version: /\d\S*/, debian: 'git' },
   curl: { program: 'curl', args: ['--version'], version: /\d\S*/, debian: 'curl' },
   // They come with ssh, and have no flag for their version.

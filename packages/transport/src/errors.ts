@@ -35,6 +35,24 @@ export class NegotiationError extends ProtocolError {
   }
 }
 
+/** `requirePostQuantum`, and the peer has no such key exchange. Code `SSH_POLICY_POST_QUANTUM`. */
+export class PolicyError extends ProtocolError {
+  readonly policy = 'requirePostQuantum'
+  /** The post-quantum key exchanges that we offer, best first. */
+  readonly ours: readonly string[]
+  /** All key exchanges that the peer offers, best first. */
+  readonly theirs: readonly string[]
+
+  constructor(ours: readonly string[], theirs: readonly string[]) {
+    super(
+      `the policy requires a post-quantum key exchange: we offer ${ours.join(',')}, the peer offers ${theirs.join(',') || 'none'}; update the peer, or drop policy.requirePostQuantum`,
+      { code: 'SSH_POLICY_POST_QUANTUM', disconnectReason: DisconnectReason.keyExchangeFailed },
+    )
+    this.ours = ours
+    this.theirs = theirs
+  }
+}
+
 /** The peer's first bytes are no identification that we can go on with (RFC 4253 §4.2). Code `SSH_IDENTIFICATION`. */
 export class IdentificationError extends ProtocolError {
   /** The first bytes that the peer sent, at most 256, each as the character of the same number. */

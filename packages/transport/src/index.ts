@@ -19,7 +19,7 @@ export {
   unimplemented,
 } from './messages.ts'
 export type { Negotiated } from './negotiate.ts'
-export type { HostKey, TransportOptions } from './options.ts'
+export type { HostKey, SecurityPolicy, TransportOptions } from './options.ts'
 export { packetLimits } from './packet.ts'
 export type { Quirk } from './quirks.ts'
 export type { RekeyLimits } from './rekey.ts'

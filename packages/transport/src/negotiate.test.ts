@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { NegotiationError } from './errors.ts'
+import { NegotiationError, PolicyError } from './errors.ts'
 import type { KexInit } from './messages.ts'
 import { guessedRight, negotiate } from './negotiate.ts'
 
@@ -71,6 +71,32 @@ describe('negotiation', () => {
       { encryptionAlgorithmsClientToServer: ['gcm'] },
     )
     expect(client).toMatchObject({ cipherOut: 'gcm', macOut: '', macIn: 'm1' })
+  })
+
+  test('a policy that is not met names both lists', () => {
+    const theirs = { ...base, kexAlgorithms: ['old', 'older', 'ext-info-s'] }
+    const input = {
+      role: 'client',
+      ours: base,
+      theirs,
+      strict: true,
+      aead,
+      known,
+      postQuantumOnly: true,
+    } as const
+    let error: unknown
+    try {
+      negotiate(input)
+    } catch (thrown) {
+      error = thrown
+    }
+    expect(error).toBeInstanceOf(PolicyError)
+    expect(error).toMatchObject({
+      code: 'SSH_POLICY_POST_QUANTUM',
+      ours: ['k1', 'k2'],
+      theirs: ['old', 'older'],
+      message: expect.stringContaining('we offer k1,k2, the peer offers old,older'),
+    })
   })
 
   test('never chooses a marker', () => {

@@ -1,7 +1,7 @@
 /** Algorithm negotiation (RFC 4253 §7.1): one function over eight rows, and the judgement of guesses. */
 
 import type { AlgorithmNames } from '@hawser/crypto'
-import { type AlgorithmCategory, NegotiationError } from './errors.ts'
+import { type AlgorithmCategory, NegotiationError, PolicyError } from './errors.ts'
 import { isMarker } from './ext-info.ts'
 import type { KexInit } from './messages.ts'
 
@@ -30,6 +30,8 @@ export interface NegotiationInput {
   readonly aead: (cipher: string) => boolean
   /** Everything that could be offered, for hints. */
   readonly known: AlgorithmNames
+  /** Our key exchanges are post-quantum ones because a policy says so. */
+  readonly postQuantumOnly?: boolean
 }
 
 type ListKey = {
@@ -63,7 +65,7 @@ const rows = { client: rowsFor('client'), server: rowsFor('server') } as const
 /**
  * For each row the client's first name that the server has too. RFC 4253 §7.1 also asks that a key exchange fits the host key
  * algorithm; all of ours need a host key that signs, and every host key algorithm here is one, so that any pair fits.
- * Languages are not negotiated. Throws {@link NegotiationError}.
+ * Languages are not negotiated. Throws {@link NegotiationError}, and {@link PolicyError}.
  */
 export function negotiate(input: NegotiationInput): Negotiated {
   const { role, ours, theirs, aead } = input
@@ -85,6 +87,8 @@ export function negotiate(input: NegotiationInput): Negotiated {
     const [clients, servers] = role === 'client' ? [our, their] : [their, new Set(our)]
     const has = servers instanceof Set ? servers : new Set(servers)
     const name = clients.find((candidate) => has.has(candidate))
+    if (name === undefined && row.category === 'kex' && input.postQuantumOnly)
+      throw new PolicyError(our, their)
     if (name === undefined)
       throw new NegotiationError(row.category, our, their, hintFor(row, role, their, input.known))
     chosen[row.category] = name

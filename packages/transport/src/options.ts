@@ -6,6 +6,7 @@ import {
   defaultProvider,
   defaults,
   groupExchangeBits,
+  isPostQuantum,
   supported,
 } from '@hawser/crypto'
 import { createVerifier, type Signer, type VerifySignature } from '@hawser/keys'
@@ -18,6 +19,15 @@ import { type RekeyLimits, rekeyLimits } from './rekey.ts'
 /** A host key as the transport needs it: signing is asked for by an event. */
 export type HostKey = Pick<Signer, 'publicKey' | 'algorithms'>
 
+/** What a connection must be, whatever the peer offers. */
+export interface SecurityPolicy {
+  /**
+   * Offers only key exchanges that hold against quantum computers, and ends with `PolicyError` when the peer has none.
+   * Throws {@link UsageError} when `algorithms.kex` names none.
+   */
+  readonly requirePostQuantum?: boolean
+}
+
 export interface TransportOptions {
   readonly role: 'client' | 'server'
   /** Algorithms and the runtime's primitives, the random source among them; default: `defaultProvider`. */
@@ -28,6 +38,7 @@ export interface TransportOptions {
   readonly greeting?: readonly string[]
   /** Names per category, best first; a category left out keeps its default. */
   readonly algorithms?: Partial<AlgorithmNames>
+  readonly policy?: SecurityPolicy
   /** Server, and required there: what it can prove itself with. */
   readonly hostKeys?: readonly HostKey[]
   /** Server: the signature algorithms for user keys that EXT_INFO announces; default: all host key algorithms of the defaults. */
@@ -51,6 +62,7 @@ export interface TransportConfig {
   readonly ident: string
   readonly greeting: Uint8Array
   readonly algorithms: AlgorithmNames
+  readonly policy: SecurityPolicy
   readonly known: AlgorithmNames
   readonly hostKeys: readonly HostKey[]
   readonly serverSigAlgs: readonly string[]
@@ -65,7 +77,8 @@ export interface TransportConfig {
 export function resolveOptions(options: TransportOptions): TransportConfig {
   const { role, crypto = defaultProvider, hostKeys = [] } = options
   const known = knownNames(crypto)
-  const algorithms = resolveAlgorithms(options.algorithms ?? {}, known)
+  const { policy = {} } = options
+  const algorithms = obeying(policy, resolveAlgorithms(options.algorithms ?? {}, known))
   if (role === 'server' && hostKeys.length === 0)
     throw new UsageError('a server needs at least one host key in the option hostKeys')
   if (role === 'client' && options.greeting !== undefined)
@@ -82,6 +95,7 @@ export function resolveOptions(options: TransportOptions): TransportConfig {
     greeting: formatGreeting(options.greeting ?? []),
     algorithms: role === 'server' ? withHostKeys(algorithms, hostKeys) : algorithms,
     known,
+    policy,
     hostKeys,
     serverSigAlgs: options.serverSigAlgs ?? defaults.serverHostKey,
     verify:
@@ -91,6 +105,16 @@ export function resolveOptions(options: TransportOptions): TransportConfig {
     gex: gexLimits(options.gex),
     trace: options.trace,
   }
+}
+
+function obeying(policy: SecurityPolicy, algorithms: AlgorithmNames): AlgorithmNames {
+  if (policy.requirePostQuantum !== true) return algorithms
+  const kex = algorithms.kex.filter(isPostQuantum)
+  if (kex.length === 0)
+    throw new UsageError(
+      `policy.requirePostQuantum needs a post-quantum key exchange in algorithms.kex: ${supported.kex.filter(isPostQuantum).join(', ')}`,
+    )
+  return { ...algorithms, kex }
 }
 
 /** Every name that `crypto` can serve. */

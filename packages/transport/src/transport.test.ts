@@ -65,7 +65,7 @@ describe('the first key exchange', () => {
     const pair = { client: makeClient({ trace: (event) => void seen.push(event) }), server: makeServer() }
     run(pair)
     expect(pair.client.negotiated).toMatchObject({
-      kex: 'curve25519-sha256',
+      kex: 'mlkem768x25519-sha256',
       serverHostKey: 'ssh-ed25519',
       macOut: '',
       macIn: '',

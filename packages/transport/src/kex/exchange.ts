@@ -89,7 +89,7 @@ export class KeyExchange {
 
   /** Takes the peer's KEXINIT and gives our first message, if we begin. Throws NegotiationError. */
   begin(theirs: KexInit, theirPayload: Uint8Array, peer: PeerFacts): Uint8Array | undefined {
-    const { role, crypto, known, trace } = this.#config
+    const { role, crypto, known, trace, policy } = this.#config
     const negotiated = negotiate({
       role,
       ours: this.#ours,
@@ -97,6 +97,7 @@ export class KeyExchange {
       strict: peer.strict,
       aead: (name) => named(crypto.ciphers, name).aead,
       known,
+      postQuantumOnly: policy.requirePostQuantum === true,
     })
     trace?.({
       layer: 'transport',
