@@ -1,6 +1,9 @@
 /** Cases about SFTP on the wire: ids, extensions, ends, and servers that lie. */
 
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { SFTPWrapper } from 'ssh2'
 import { type Case, called, next } from './kit.ts'
 import { failure, type OneFile, oneFile, outcome, sftpPair } from './sftp-kit.ts'
@@ -328,7 +331,7 @@ export const sftpObservedCases: readonly Case[] = [
   },
   {
     line: '1.12 hostile sizes',
-    title: 'a size beyond any file does not make readFile wait for ever',
+    title: 'a size beyond any file makes neither readFile nor fastGet wait for ever',
     async run(ssh2, world) {
       let reads = 0
       const { sftp } = await rawSftp(ssh2, world, version(), ({ id, type }) => {
@@ -338,6 +341,11 @@ export const sftpObservedCases: readonly Case[] = [
         return reads++ === 0 ? data(id, Buffer.from('all')) : status(id, 1)
       })
       strictEqual(String(await called((callback) => sftp.readFile('x', callback as never))), 'all')
+      reads = 0
+      const folder = mkdtempSync(join(tmpdir(), 'sftp-case-'))
+      world.defer(() => rmSync(folder, { recursive: true }))
+      await called((callback) => sftp.fastGet('x', join(folder, 'local'), callback))
+      strictEqual(readFileSync(join(folder, 'local'), 'utf8'), 'all')
     },
   },
   {

@@ -94,7 +94,9 @@ export function downloadFile(
   }
   const begin = (from: Uint8Array, to: number): void => {
     const start = o.start ?? 0
-    const size = o.size ?? Number(attrs?.size ?? 0n)
+    // A size that no local file can have is none: the end of the file will be found by reading.
+    const said = Number(attrs?.size ?? 0n)
+    const size = o.size ?? (Number.isSafeInteger(said) ? said : 0)
     const into = new LocalSink({
       fd: to,
       start,
