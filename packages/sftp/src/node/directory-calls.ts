@@ -5,6 +5,7 @@ import {
   chmod,
   chown,
   close,
+  constants,
   type Dir,
   fchmod,
   fchown,
@@ -32,6 +33,14 @@ import {
   utimes,
   write,
 } from 'node:fs'
+
+/** Flags that Windows does not have, which are nothing there. */
+const available: Readonly<Partial<typeof constants>> = constants
+export const optionalFlags = {
+  directory: available.O_DIRECTORY ?? 0,
+  noFollow: available.O_NOFOLLOW ?? 0,
+  nonBlock: available.O_NONBLOCK ?? 0,
+} as const
 
 type Callback<T> = (error: Error | null, value: T) => void
 

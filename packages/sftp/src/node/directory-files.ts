@@ -6,10 +6,10 @@ import { OpenFlag } from '../protocol/constants.ts'
 import type { Awaitable, CopyRange } from '../server/handlers.ts'
 import { refusal } from '../server/status.ts'
 import { positionOf } from './directory-attributes.ts'
-import { calls, codeOf } from './directory-calls.ts'
+import { calls, codeOf, optionalFlags } from './directory-calls.ts'
 import { type Jail, openFound } from './directory-jail.ts'
 
-const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_NOFOLLOW = 0 } = constants
+const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND } = constants
 
 /** An open file. */
 export interface DirectoryFile {
@@ -70,7 +70,7 @@ export async function openFile(
       if (!creates) throw refusal('ENOENT')
       if (!place.named) throw refusal('EISDIR')
       await policy.grow?.(shown, 0n, 1)
-      const fd = await calls.open(place.path, wanted | O_CREAT | O_EXCL | O_NOFOLLOW, policy.mode)
+      const fd = await calls.open(place.path, wanted | O_CREAT | O_EXCL | optionalFlags.noFollow, policy.mode)
       await give(fd, policy.owner)
       return { fd, flags, path: shown, size: 0n }
     } catch (error) {

@@ -4,7 +4,7 @@ import { closeSync, constants, realpathSync, statSync } from 'node:fs'
 import { UsageError } from '@hawser/wire'
 import { isAbsolute, isParent, namesOf } from '../server/paths.ts'
 import { refusal } from '../server/status.ts'
-import { calls, codeOf } from './directory-calls.ts'
+import { calls, codeOf, optionalFlags } from './directory-calls.ts'
 
 /** Linux's PATH_MAX. */
 const maxPath = 4096
@@ -13,7 +13,7 @@ const maxName = 255
 const maxLinks = 40
 const maxSteps = 4096
 
-const { O_DIRECTORY = 0, O_NOFOLLOW = 0 } = constants
+const { directory: O_DIRECTORY, noFollow: O_NOFOLLOW, nonBlock: O_NONBLOCK } = optionalFlags
 /** Linux's flag for a descriptor that stands for a place in the tree and opens nothing (open(2)); Node has no name for it. */
 const O_PATH = 0o10000000
 
@@ -195,7 +195,7 @@ export class Jail {
 /** Opens a regular file that was found, and nothing else that may have taken its place. */
 export async function openFound(found: Found, flags: number): Promise<number> {
   if (found.held) return calls.open(found.path, flags)
-  const { O_TRUNC, O_NONBLOCK = 0 } = constants
+  const { O_TRUNC } = constants
   const fd = await calls.open(found.path, (flags & ~O_TRUNC) | O_NOFOLLOW | O_NONBLOCK)
   try {
     const { dev, ino } = await calls.fstat(fd)

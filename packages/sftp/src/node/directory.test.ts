@@ -1,9 +1,7 @@
-import { spawnSync } from 'node:child_process'
 import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -13,8 +11,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { removeFolder, runNow, temporaryFolder } from '@hawser/testing'
 import { utf8Decode, utf8Encode } from '@hawser/wire'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Attributes } from '../protocol/attributes.ts'
@@ -36,14 +34,14 @@ let base: string
 let root: string
 let outside: string
 beforeEach(() => {
-  base = mkdtempSync(join(tmpdir(), 'hawser-jail-'))
+  base = temporaryFolder('jail')
   root = join(base, 'root')
   outside = join(base, 'outside')
   mkdirSync(root)
   mkdirSync(outside)
   writeFileSync(join(outside, 'secret'), 'secret')
 })
-afterEach(() => rmSync(base, { recursive: true, force: true }))
+afterEach(() => removeFolder(base))
 
 /** Descriptors of this process that lead into the test's folders: after each request there must be none. */
 function heldDescriptors(): string[] {
@@ -226,7 +224,7 @@ describe.each([
 
   describe('what stands in the way', () => {
     test.runIf(process.platform !== 'win32')('a fifo is not opened, and nobody waits for it', async () => {
-      expect(spawnSync('mkfifo', [join(root, 'fifo')]).status).toBe(0)
+      runNow('mkfifo', [join(root, 'fifo')])
       const h = serve()
       for (const flags of [read, write, read | write, write | create | truncate])
         await expect(h.open(p('fifo'), flags, {})).rejects.toThrow('Permission denied')
