@@ -39,7 +39,7 @@ export interface MemoryDirectory extends Common {
   parent: MemoryDirectory
 }
 
-export interface MemoryLink extends Common {
+interface MemoryLink extends Common {
   readonly kind: 'link'
   readonly target: Uint8Array
 }

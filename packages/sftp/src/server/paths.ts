@@ -42,7 +42,7 @@ export function isParent(name: Uint8Array): boolean {
 }
 
 /** `/` and the names with slashes between them. */
-export function joinNames(names: readonly Uint8Array[]): Uint8Array {
+function joinNames(names: readonly Uint8Array[]): Uint8Array {
   if (names.length === 0) return Uint8Array.of(slash)
   return concat(...names.flatMap((name) => [Uint8Array.of(slash), name]))
 }
