@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { presets } from '@hawser/crypto'
 import { generateKey } from '@hawser/keys'
 import { authorizedKeys, passwordsOf } from '@hawser/server'
 import { type Listener, listen, spawnProcess } from '@hawser/server/node'
@@ -26,6 +27,8 @@ export async function startSftpServer(handlers: SftpHandlers): Promise<SftpServe
   const listener: Listener = await listen({
     port: 0,
     hostKeys: [hostKey],
+    // curl's libssh2 1.10 has no MAC that is computed over the ciphertext.
+    algorithms: { mac: presets.default.mac },
     auth: {
       publickey: authorizedKeys((user) => (user === 'ada' ? userKey.publicLine : undefined)),
       password: passwordsOf(new Map([['ada', password]])),
