@@ -196,24 +196,6 @@ exports.dependents = {
       },
     },
   },
-  'ssh2-sftp-client': {
-    version: '12.1.1',
-    jobs: {
-      'a login and a command on its connection': ({ load, target }) =>
-        new Promise((resolve, reject) => {
-          const Sftp = load('ssh2-sftp-client')
-          const { client } = new Sftp()
-          client.on('error', reject).on('close', resolve)
-          client.on('ready', () =>
-            client.exec('echo ready', (error, stream) => {
-              if (error) return reject(error)
-              until(stream, 'ready\n').then(() => client.end(), reject)
-            }),
-          )
-          client.connect(target)
-        }),
-    },
-  },
   'tunnel-ssh': {
     version: '5.2.0',
     jobs: {
@@ -377,6 +359,19 @@ exports.dependents = {
   'ssh2-sftp-client': {
     version: '12.1.1',
     jobs: {
+      'a login and a command on its connection': ({ load, target }) =>
+        new Promise((resolve, reject) => {
+          const Sftp = load('ssh2-sftp-client')
+          const { client } = new Sftp()
+          client.on('error', reject).on('close', resolve)
+          client.on('ready', () =>
+            client.exec('echo ready', (error, stream) => {
+              if (error) return reject(error)
+              until(stream, 'ready\n').then(() => client.end(), reject)
+            }),
+          )
+          client.connect(target)
+        }),
       'put and get: buffers, files, streams': (t) =>
         withSftp(t, async (sftp, remote, local) => {
           const content = fileOf(join(local, 'big'), 3_000_001)
