@@ -119,7 +119,7 @@ describe.skipIf(!haveAgent)('with the real ssh-agent', () => {
       expect(failure).toMatchObject({
         code: 'SSH_AUTHENTICATION_FAILED',
         cause: { code: 'SSH_AGENT_CLOSED' },
-        attempts: [{ method: 'none' }, { method: 'publickey', outcome: 'given-up' }],
+        attempts: [{ method: 'publickey', outcome: 'given-up' }, { method: 'none' }],
       })
       const connection = await clientOf(sshd, { auth: [...auth, { method: 'publickey', signer: userKey }] })
       expect(connection.session.phase).toBe('ready')

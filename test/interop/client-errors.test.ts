@@ -178,8 +178,8 @@ describePeers(['sshd'], 'a real sshd that does not agree', () => {
     expect(error.message).toContain('publickey')
     expect(error.message).toContain(fingerprint(signer.publicKey))
     expect((error as unknown as { attempts: object[] }).attempts).toMatchObject([
-      { method: 'none', outcome: 'refused' },
       { method: 'publickey', fingerprint: fingerprint(signer.publicKey), outcome: 'key-refused' },
+      { method: 'none', outcome: 'refused' },
     ])
     expect(counts).toEqual(once_)
   })

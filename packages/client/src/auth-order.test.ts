@@ -29,6 +29,17 @@ describe('attempts in order', () => {
     expect(await order(state(all))).toBeUndefined()
   })
 
+  test('a key that stands first goes before none, which is left out after a partial success', async () => {
+    const key: LoginAttempt = { method: 'publickey', signer: await generateKey('ed25519') }
+    const refused = attemptsInOrder([key, password])
+    expect(await refused(state())).toBe(key)
+    expect(await refused(state(['password']))).toEqual({ method: 'none' })
+    expect(await refused(state(['password']))).toBe(password)
+    const partial = attemptsInOrder([key, password])
+    expect(await partial(state())).toBe(key)
+    expect(await partial(state(['password'], true))).toBe(password)
+  })
+
   test('a list that begins with none does not send it twice', async () => {
     const none: LoginAttempt = { method: 'none' }
     const order = attemptsInOrder([none, password])

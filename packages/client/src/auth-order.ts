@@ -22,6 +22,7 @@ export function orderOf(auth: readonly Attempt[] | AuthOrder): AuthOrder {
 
 /**
  * `none` first (RFC 4252 §5.2: it asks what can continue, and lets in who needs nothing), then each of `attempts` once, in order.
+ * A key that stands first goes before `none`: it most often does, and that spares a round trip.
  * Attempts that the server does not offer at the moment are passed over, and come into question again
  * when a partial success changes what it offers. An agent that cannot be reached is passed over; its error is thrown when nothing else
  * could be tried.
@@ -53,11 +54,16 @@ export function attemptsInOrder(attempts: readonly Attempt[]): AuthOrder {
     if (attempt === undefined && tried === 0 && unreachable !== undefined) throw unreachable
     return attempt
   }
+  let noneLater = false
   return (state) => {
     if (!begun) {
       begun = true
       const first = left[0]
-      if (first?.method !== 'none') return { method: 'none' }
+      noneLater = first?.method === 'publickey'
+      if (!noneLater && first?.method !== 'none') return { method: 'none' }
+    } else if (noneLater) {
+      noneLater = false
+      if (!state.partial) return { method: 'none' }
     }
     return next(state)
   }

@@ -3,6 +3,7 @@
 import { fingerprint } from '@hawser/keys'
 import { HostKeyError } from '@hawser/transport'
 import {
+  type Attempt,
   type AttemptRecord,
   AuthenticationError,
   type UserauthClient,
@@ -14,11 +15,15 @@ import type { ClientSessionOptions, LoginAttempt } from './options.ts'
 import { asError } from './pipe.ts'
 import type { Session } from './session.ts'
 
+type PublickeyAttempt = Extract<Attempt, { readonly method: 'publickey' }>
+
 export class ClientAuthentication implements Authentication {
   readonly #session: Session
   readonly #options: ClientSessionOptions
   readonly #attempts: AttemptRecord[] = []
   #current: LoginAttempt | undefined
+  /** Keys that were refused by one of their algorithms, to be tried by the next when nothing else is left. */
+  readonly #again: PublickeyAttempt[] = []
   #cause: unknown
 
   constructor(session: Session, options: ClientSessionOptions) {
@@ -118,6 +123,7 @@ export class ClientAuthentication implements Authentication {
       this.#attempts.push(
         failed.key === undefined ? failed : { ...failed, fingerprint: fingerprint(failed.key) },
       )
+      this.#laterByAnother(failed)
     }
     const { serverSigAlgs, sessionId, hostProof } = this.#session.drive.engine.transport
     // There is no login before the first key exchange is over.
@@ -129,13 +135,30 @@ export class ClientAuthentication implements Authentication {
     settle(
       this.#session,
       () => this.#options.auth({ methods, partial, attempts: this.#attempts, serverSigAlgs, session }),
-      (attempt, engine) => {
+      (wanted, engine) => {
+        const attempt = wanted ?? this.#anotherAlgorithm(methods)
         this.#current = attempt
         if (attempt === undefined) this.#exhausted(methods)
         else engine.userauthClient?.attempt(attempt)
       },
       (error) => this.#session.fail(asError(error), DisconnectReason.authCancelledByUser),
     )
+  }
+
+  /**
+   * A server may announce, or not announce, more algorithms than it takes: a refused key may do by its next one. Not at once: for a
+   * key that does not do at all it would use up a try that something else needs.
+   */
+  #laterByAnother({ outcome, algorithm }: AttemptRecord): void {
+    const attempt = this.#current
+    if (attempt?.method !== 'publickey' || (outcome !== 'key-refused' && outcome !== 'refused')) return
+    const { algorithms } = attempt.signer
+    const next = algorithm === undefined ? undefined : algorithms[algorithms.indexOf(algorithm) + 1]
+    if (next !== undefined) this.#again.push({ ...attempt, algorithm: next })
+  }
+
+  #anotherAlgorithm(methods: readonly string[] | undefined): PublickeyAttempt | undefined {
+    return methods?.includes('publickey') ? this.#again.shift() : undefined
   }
 
   #exhausted(methods: readonly string[] | undefined): void {

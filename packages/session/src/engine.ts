@@ -59,7 +59,7 @@ export class Engine {
     this.mux = new Mux({ ...options.mux, ...trace })
   }
 
-  /** The client's side of authentication, from the server's SERVICE_ACCEPT on. */
+  /** The client's side of authentication, from the first keys on. */
   get userauthClient(): UserauthClient | undefined {
     return this.#client
   }
@@ -81,13 +81,16 @@ export class Engine {
   /** The next event, or undefined when more input or an answer is needed. Throws ProtocolError, and is dead then. */
   poll(): EngineEvent | undefined {
     for (;;) {
-      const own = this.#pollUpper()
+      // The first try leaves with the request for its service, but what the server has said by then counts: EXT_INFO, above all.
+      const early = this.#service === 'asked'
+      const own = early ? undefined : this.#pollUpper()
       if (own !== undefined) return own
       const event = this.transport.poll()
-      if (event === undefined) return undefined
+      if (event === undefined) return early ? this.#pollUpper() : undefined
       if (event.type === 'message') this.#route(event.payload, event.seq)
       else {
         if (event.type === 'keys' && event.first && !this.#server) this.#askForService()
+        if (event.type === 'ext-info') this.#client?.announced(this.transport.serverSigAlgs)
         return event
       }
     }
@@ -147,7 +150,7 @@ export class Engine {
     else if (isConnectionMessage(number)) this.mux.receive(payload)
     // RFC 4253 §11.4: what nobody knows is answered, and ignored otherwise.
     else if (!isUserauthMessage(number)) this.transport.unimplemented(seq)
-    else if (this.#client !== undefined) this.#client.receive(payload)
+    else if (this.#client !== undefined && this.#service === 'userauth') this.#client.receive(payload)
     else if (this.#authenticator !== undefined) this.#authenticator.receive(payload)
     else throw new ProtocolError(`message ${number} before the service ${userauthService} was asked for`)
   }
@@ -155,6 +158,13 @@ export class Engine {
   #askForService(): void {
     this.transport.send(serviceRequest.encode({ serviceName: userauthService }))
     this.#service = 'asked'
+    const algorithms = this.transport.serverSigAlgs
+    this.#client = new UserauthClient({
+      user: this.#required('user'),
+      sessionId: this.#sessionId(),
+      ...(algorithms === undefined ? {} : { serverSigAlgs: algorithms }),
+      ...(this.#options.trace === undefined ? {} : { trace: this.#options.trace }),
+    })
   }
 
   /** RFC 4253 §10: a server that does not offer the service MUST disconnect. */
@@ -182,13 +192,6 @@ export class Engine {
     if (this.#service !== 'asked' || serviceName !== userauthService)
       throw new ProtocolError(`SERVICE_ACCEPT for ${JSON.stringify(serviceName)}, which was not asked for`)
     this.#service = 'userauth'
-    const algorithms = this.transport.serverSigAlgs
-    this.#client = new UserauthClient({
-      user: this.#required('user'),
-      sessionId: this.#sessionId(),
-      ...(algorithms === undefined ? {} : { serverSigAlgs: algorithms }),
-      ...(this.#options.trace === undefined ? {} : { trace: this.#options.trace }),
-    })
   }
 
   #moveUserauth(): void {

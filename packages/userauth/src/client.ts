@@ -94,7 +94,7 @@ export class UserauthClient {
   readonly #user: string
   readonly #service: string
   readonly #sessionId: Uint8Array
-  readonly #serverSigAlgs: readonly string[] | undefined
+  #serverSigAlgs: readonly string[] | undefined
   readonly #trace: Trace | undefined
   readonly #inbox: Uint8Array[] = []
   readonly #output: Uint8Array[] = []
@@ -111,6 +111,11 @@ export class UserauthClient {
     this.#sessionId = options.sessionId
     this.#serverSigAlgs = options.serverSigAlgs
     this.#trace = options.trace
+  }
+
+  /** The server has announced its signature algorithms, or others than before: they count from the next try on. */
+  announced(serverSigAlgs: readonly string[] | undefined): void {
+    this.#serverSigAlgs = serverSigAlgs
   }
 
   /** Stores a payload (numbers 50 to 79). Never throws. After success one is kept, for `poll` to complain about. */
