@@ -13,17 +13,27 @@ const categories = [
   { option: 'compress', ours: 'compression', words: 'compression' },
 ] as const satisfies readonly { option: keyof Algorithms; ours: keyof AlgorithmNames; words: string }[]
 
+/**
+ * What ssh2 documents, less what is broken, and ML-KEM with X25519 before it. The other newer ones are there by name: making keys for
+ * sntrup761 keeps a program busy for tens of milliseconds in each connection.
+ */
+const standardNames: AlgorithmNames = {
+  ...defaults,
+  kex: defaults.kex.filter((name) => !/^sntrup|^mlkem768nistp/.test(name)),
+  mac: defaults.mac.filter((name) => !name.startsWith('umac')),
+}
+
 /** A client takes plain zlib, too, from a server that has nothing else; it would open a server to inflating before the login. */
-const clientDefaults: AlgorithmNames = { ...defaults, compression: supported.compression }
+const clientDefaults: AlgorithmNames = { ...standardNames, compression: supported.compression }
 
 type Resolved = { -readonly [K in keyof AlgorithmNames]?: readonly string[] }
 
-/** The categories that `algorithms` changes, starting from `standard`. Throws for a name that is not supported. */
+/** The categories that `algorithms` changes, starting from `standard`, and those in which `standard` is not what the layers below offer. Throws for a name that is not supported. */
 export function resolveAlgorithms(
   algorithms: Algorithms | null | undefined,
-  standard: AlgorithmNames = defaults,
+  standard: AlgorithmNames = standardNames,
 ): Resolved {
-  const resolved: Resolved = {}
+  const resolved: Resolved = { kex: standard.kex, mac: standard.mac }
   for (const { option, ours, words } of categories) {
     const wish = algorithms?.[option]
     if (wish === undefined || wish === null) continue
