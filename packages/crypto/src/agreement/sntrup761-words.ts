@@ -18,7 +18,7 @@ interface Level {
 /** The rounds for `count` numbers below `bound`, and the bound of the number that is left. */
 function levelsFor(bound: number): { readonly levels: readonly Level[]; readonly last: number } {
   const levels: Level[] = []
-  let bounds: readonly number[] = new Array<number>(p).fill(bound)
+  let bounds: readonly number[] = Array.from({ length: p }, () => bound)
   while (bounds.length > 1) {
     const next: number[] = []
     const bytes: number[] = []
