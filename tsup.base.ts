@@ -7,7 +7,8 @@ export function library(entry: Record<string, string>, more: Options = {}): Retu
     format: ['esm', 'cjs'],
     platform: 'neutral',
     target: 'node20',
-    sourcemap: true,
+    // The code is readable as it is; maps would be most of what is installed.
+    sourcemap: false,
     clean: true,
     splitting: true,
     // Rollup writes the CJS files; without it they come from a transform that rewrites `?.` into slow helper calls.

@@ -21,6 +21,8 @@ interface Row {
   readonly may: readonly string[]
   /** npm packages that it may depend on, as prefixes. */
   readonly npm?: readonly string[]
+  /** npm packages whose code becomes part of its own when it is built; the root's package.json has them. */
+  readonly bundled?: readonly string[]
   /** node: modules that its Node files may import; `true`: the whole package is for Node. */
   readonly node?: readonly string[] | true
   /** Which files are its Node files. Default: node.ts, node/ and *.node.ts. */
@@ -37,7 +39,9 @@ export const table: Readonly<Record<string, Row>> = {
   wire: { may: [] },
   crypto: {
     may: ['wire'],
-    npm: ['@noble/', 'pako'],
+    npm: ['@noble/'],
+    // Most of pako's package are builds that nobody here needs.
+    bundled: ['pako'],
     node: ['node:crypto', 'node:zlib'],
     nodeFiles: /^(backend|ml-kem)\.node\.ts$/,
   },
@@ -170,6 +174,7 @@ function importProblem(
   if (file.isTest && testTools.includes(name)) return undefined
   if (specifier.startsWith('node:')) return nodeProblem(unit, row, file, specifier)
   if (builtins.has(specifier)) return `write node:${specifier} for the module of Node`
+  if (row.bundled?.includes(name) === true) return undefined
   if (!allowed(name, row)) return `imports ${specifier}; ${mayText(unit.name, row)}`
   if (unit.manifest.dependencies?.[name] === undefined)
     return `imports ${specifier}, which packages/${unit.name}/package.json does not list in its dependencies`
@@ -216,6 +221,7 @@ function mayText(name: string, row: Row): string {
   const all = [
     ...row.may.map((other) => `@hawser/${other}`),
     ...(row.npm ?? []).map((prefix) => `${prefix}*`),
+    ...(row.bundled ?? []),
   ]
   return `${name} may import ${all.length === 0 ? 'no other package' : all.join(', ')}`
 }

@@ -1,7 +1,7 @@
 /**
  * @hawser/keys alone: packs it and what it depends on, installs it in an empty project, runs the README's examples in Node and,
  * bundled by esbuild into one file, in headless Chromium where there is one; prints what was installed.
- * `node --import tsx scripts/keys-alone.ts` (npm fetches the noble packages and pako)
+ * `node --import tsx scripts/keys-alone.ts` (npm fetches the noble packages)
  */
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
