@@ -1,6 +1,6 @@
 /** ssh2's `algorithms` option: lists, single names, and changes by append, prepend and remove. */
 
-import { type AlgorithmNames, defaults, supported } from '@hawser/crypto'
+import { type AlgorithmNames, defaults, isPostQuantum, supported } from '@hawser/crypto'
 import { UsageError } from '@hawser/wire'
 import type { AlgorithmList, Algorithms } from './types.ts'
 
@@ -13,13 +13,10 @@ const categories = [
   { option: 'compress', ours: 'compression', words: 'compression' },
 ] as const satisfies readonly { option: keyof Algorithms; ours: keyof AlgorithmNames; words: string }[]
 
-/**
- * What ssh2 documents, less what is broken, and ML-KEM with X25519 before it. The other newer ones are there by name: making keys for
- * sntrup761 keeps a program busy for tens of milliseconds in each connection.
- */
+/** What ssh2 documents, less what is broken. What came after it is there by name. */
 const standardNames: AlgorithmNames = {
   ...defaults,
-  kex: defaults.kex.filter((name) => !/^sntrup|^mlkem768nistp/.test(name)),
+  kex: defaults.kex.filter((name) => !isPostQuantum(name)),
   mac: defaults.mac.filter((name) => !name.startsWith('umac')),
 }
 
