@@ -6,33 +6,67 @@
 import { centred, centredMod3, p, q } from './sntrup761-ring.ts'
 
 const steps = 2 * p - 1
+const { imul } = Math
+
+/**
+ * How `centred` and `centredMod3` reduce, as numbers: a function that is passed in would be called, not inlined, millions of times.
+ * A rough quotient by `rough / 2^roughShift`, then an exact one by `(exact · value + half) / 2^exactShift`.
+ */
+interface Modulus {
+  readonly modulus: number
+  readonly rough: number
+  readonly roughShift: number
+  readonly exact: number
+  readonly half: number
+  readonly exactShift: number
+}
+
+const moduloQ: Modulus = {
+  modulus: q,
+  rough: 57,
+  roughShift: 18,
+  exact: 29_235,
+  half: 67_108_864,
+  exactShift: 27,
+}
+/** Values are between -2 and 2 here: one quotient is enough. */
+const modulo3: Modulus = {
+  modulus: 3,
+  rough: 0,
+  roughShift: 0,
+  exact: 10_923,
+  half: 16_384,
+  exactShift: 15,
+}
 
 /** 1 / a modulo 3; undefined when there is none. */
 export function inverseMod3(a: Int32Array): Int32Array | undefined {
-  const { inverse, found } = divide(a, 1, centredMod3, (value) => value)
-  return found ? inverse : undefined
+  const { last, quotient, found } = divide(a, 1, modulo3)
+  return found ? quotient.map((value) => centredMod3(last * value)) : undefined
 }
 
 /** 1 / (3a) modulo q; a is short and so not 0. */
 export function inverseOfTriple(a: Int32Array): Int32Array {
-  return divide(a, reciprocal(3), centred, reciprocal).inverse
+  const { last, quotient } = divide(a, reciprocal(3), moduloQ)
+  const scale = reciprocal(last)
+  return quotient.map((value) => centred(scale * value))
 }
 
+/** `scale` · `last` / a, its lowest coefficient first. */
 function divide(
   a: Int32Array,
   scale: number,
-  reduce: (value: number) => number,
-  invert: (value: number) => number,
-): { readonly inverse: Int32Array; readonly found: boolean } {
+  modulus: Modulus,
+): { readonly last: number; readonly quotient: Int32Array; readonly found: boolean } {
   // Both polynomials with their highest coefficients first.
-  const f = new Int32Array(p + 1)
+  const f = new Int32Array(p + 2)
   f[0] = 1
   f[p - 1] = -1
   f[p] = -1
-  const g = new Int32Array(p + 1)
+  const g = new Int32Array(p + 2)
   for (let at = 0; at < p; at++) g[p - 1 - at] = a[at] as number
-  const v = new Int32Array(p + 1)
-  const r = new Int32Array(p + 1)
+  const v = new Int32Array(p + 2)
+  const r = new Int32Array(p + 2)
   r[0] = scale
   let delta = 1
   for (let step = 0; step < steps; step++) {
@@ -42,29 +76,43 @@ function divide(
     // All ones when delta is above 0 and g has something to divide by.
     const swap = (-delta >> 31) & ((first | -first) >> 31)
     delta = (delta ^ (swap & (delta ^ -delta))) + 1
+    const exchanged: number = ((f[0] as number) ^ first) & swap
+    const f0: number = (f[0] as number) ^ exchanged
+    const g0 = first ^ exchanged
+    f[0] = f0
     // What later steps look at gets shorter, and what has been filled longer, by one a step.
     const alive = Math.min(p, steps - step)
-    const filled = Math.min(p, step + 1)
-    exchange(f, g, swap, alive)
-    exchange(v, r, swap, filled)
-    const f0 = f[0] as number
-    const g0 = g[0] as number
-    for (let at = 0; at < alive; at++) g[at] = reduce(f0 * (g[at + 1] as number) - g0 * (f[at + 1] as number))
+    combine(f, g, 1, alive, swap, f0, g0, modulus)
     g[alive] = 0
-    for (let at = 0; at <= filled; at++) r[at] = reduce(f0 * (r[at] as number) - g0 * (v[at] as number))
+    combine(v, r, 0, Math.min(p, step + 1) + 1, swap, f0, g0, modulus)
   }
-  const last = invert(f[0] as number)
-  const inverse = new Int32Array(p)
-  for (let at = 0; at < p; at++) inverse[at] = reduce(last * (v[p - 1 - at] as number))
+  const last = f[0] as number
+  const quotient = new Int32Array(p)
+  for (let at = 0; at < p; at++) quotient[at] = v[p - 1 - at] as number
   for (const used of [f, g, v, r]) used.fill(0)
-  return { inverse, found: delta === 0 }
+  return { last, quotient, found: delta === 0 }
 }
 
-function exchange(a: Int32Array, b: Int32Array, mask: number, last: number): void {
-  for (let at = 0; at <= last; at++) {
-    const swap = ((a[at] as number) ^ (b[at] as number)) & mask
-    a[at] = (a[at] as number) ^ swap
-    b[at] = (b[at] as number) ^ swap
+/** Exchanges `f` and `g` where `swap` is all ones; then g = f0 · g - g0 · f, by `shift` places further to the front. */
+function combine(
+  f: Int32Array,
+  g: Int32Array,
+  shift: 0 | 1,
+  count: number,
+  swap: number,
+  f0: number,
+  g0: number,
+  { modulus, rough, roughShift, exact, half, exactShift }: Modulus,
+): void {
+  for (let at = 0; at < count; at++) {
+    const mine = f[at + shift] as number
+    const other = g[at + shift] as number
+    const exchanged = (mine ^ other) & swap
+    const kept = mine ^ exchanged
+    f[at + shift] = kept
+    const value = (imul(f0, other ^ exchanged) - imul(g0, kept)) | 0
+    const closer = (value - imul(modulus, imul(rough, value) >> roughShift)) | 0
+    g[at] = closer - imul(modulus, (imul(exact, closer) + half) >> exactShift)
   }
 }
 
