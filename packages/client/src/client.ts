@@ -49,6 +49,8 @@ export interface ClientParts {
   readonly through?: readonly Client[]
   /** What the server may ask of us. */
   readonly handlers?: IncomingHandlers
+  /** Variables for every program; those of a program itself win. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** A connection to a server, logged in. */
@@ -60,6 +62,7 @@ export class Client {
   readonly #hostKey: PublicKey | undefined
   readonly #listeners: RemoteListeners
   readonly #agent: ForwardedAgent | undefined
+  readonly #env: Readonly<Record<string, string>> | undefined
   #agentWanted = false
   #x11Wanted = false
   #noMoreSessions = false
@@ -69,6 +72,7 @@ export class Client {
     this.user = parts.user
     this.remote = parts.remote
     this.#hostKey = parts.hostKey
+    this.#env = parts.env
     const { handlers = {}, session } = parts
     this.#listeners = new RemoteListeners(session)
     this.#agent = handlers.agent
@@ -213,7 +217,8 @@ export class Client {
     })
   }
 
-  async #startProcess(channel: Channel, request: ProcessRequest): Promise<void> {
+  async #startProcess(channel: Channel, wanted: ProcessRequest): Promise<void> {
+    const request = this.#env === undefined ? wanted : { ...wanted, env: { ...this.#env, ...wanted.env } }
     if (request.agentForward === undefined || request.agentForward === false)
       return startProcess(channel, request)
     const again = this.#agentWanted

@@ -83,6 +83,7 @@ async function connectOne(
     remote: pipe,
     through,
     handlers: options,
+    ...(options.env === undefined ? {} : { env: options.env }),
     ...(begun.hostKey === undefined ? {} : { hostKey: begun.hostKey }),
   })
 }

@@ -55,6 +55,10 @@ export interface ConnectOptions extends IncomingHandlers {
   readonly auth: readonly (LoginAttempt | AgentAttempt)[] | AuthOrder
   /** Which host key is trusted. Required: there is no default that accepts any. */
   readonly hostKey: HostKeyPolicy
+  /** The name under which known_hosts is searched, in place of host and port (HostKeyAlias of ssh_config). */
+  readonly hostKeyAlias?: string
+  /** Variables for every program that is started; the server takes those that it is set up for. */
+  readonly env?: Readonly<Record<string, string>>
   /** Algorithms per category, best first; categories left out keep their defaults. A preset of @hawser/crypto is a value for it. */
   readonly algorithms?: Partial<AlgorithmNames>
   /** What the connection must be: `{ requirePostQuantum: true }` ends with a PolicyError where the server has no such key exchange. */
@@ -133,7 +137,7 @@ export function checkConnectOptions(options: ConnectOptions, where = 'connect'):
     readyTimeoutMs,
     jump: jump.map((hop, at) => checkHop(hop, at, `${where}: jump[${at}]`)),
   }
-  hostKeyVerifier(hostKey, checked) // throws for a policy that cannot be used
+  hostKeyVerifier(hostKey, knownAs(checked)) // throws for a policy that cannot be used
   return checked
 }
 
@@ -143,7 +147,7 @@ export function clientSessionOptions(options: CheckedOptions, spentMs = 0): Clie
   return {
     user: options.user,
     auth: orderOf(options.auth),
-    verifyHostKey: hostKeyVerifier(options.hostKey, options),
+    verifyHostKey: hostKeyVerifier(options.hostKey, knownAs(options)),
     readyTimeoutMs,
     readySpentMs: spentMs,
     ...(keepalive === false
@@ -169,11 +173,19 @@ export function clientSessionOptions(options: CheckedOptions, spentMs = 0): Clie
   }
 }
 
+/** What known_hosts is asked about. */
+function knownAs({ host, port, hostKeyAlias }: CheckedOptions): {
+  readonly host: string
+  readonly port: number
+} {
+  return hostKeyAlias === undefined ? { host, port } : { host: hostKeyAlias, port: 22 }
+}
+
 /** A server has keys of several types: those that are known come first, so that it shows one of them. RFC 8332 §3: `rsa-sha2-*` are for `ssh-rsa` keys. */
 function hostKeyAlgorithms(options: CheckedOptions): readonly string[] {
   const names =
     options.algorithms?.serverHostKey ?? defaultNames(options.crypto ?? defaultProvider).serverHostKey
-  const types = new Set(knownKeyTypes(options.hostKey, options))
+  const types = new Set(knownKeyTypes(options.hostKey, knownAs(options)))
   const known = (name: string): boolean => types.has(/^rsa-sha2-/.test(name) ? 'ssh-rsa' : name)
   return [...names.filter(known), ...names.filter((name) => !known(name))]
 }

@@ -1,0 +1,98 @@
+/** Aliases of ssh_config against the real sshd: identities, certificates, jumps, proxy commands, variables, host keys. */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connectAlias } from '@hawser/client/node'
+import { makeKeyFile, runNow, type Sshd, startSshd, temporaryFolder } from '@hawser/testing'
+import { describePeers } from '@hawser/testing/vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+describePeers(['sshd', 'ssh'], 'aliases of ssh_config', () => {
+  const folder = temporaryFolder('alias')
+  const authority = makeKeyFile('ed25519')
+  const certified = makeKeyFile('ed25519')
+  let sshd: Sshd
+  let made = 0
+
+  beforeAll(async () => {
+    sshd = await startSshd({
+      extra: ['AcceptEnv HAWSER_*', 'AllowTcpForwarding yes'],
+      authorizedKeys: [`cert-authority ${authority.publicLine}`],
+    })
+    runNow('ssh-keygen', ['-q', '-s', authority.path, '-I', 'ada', '-n', sshd.user, `${certified.path}.pub`])
+  })
+  afterAll(() => sshd.stop())
+
+  const known = (name = `[127.0.0.1]:${sshd.port}`): string => {
+    const path = join(folder, `known-${made++}`)
+    const key = sshd.hostKeys.get('ed25519')?.publicLine ?? ''
+    writeFileSync(path, `${name} ${key}\n`)
+    return path
+  }
+  const config = (lines: string): string => {
+    const path = join(folder, `config-${made++}`)
+    const identity = sshd.userKeys.get('ed25519')?.path ?? ''
+    writeFileSync(
+      path,
+      `Host *\n  HostName 127.0.0.1\n  Port ${sshd.port}\n  User ${sshd.user}\n  IdentitiesOnly yes\n  GlobalKnownHostsFile none\n${lines.replaceAll('@ID', identity)}\n`,
+    )
+    return path
+  }
+  const says = async (
+    file: string,
+    alias = 'box',
+    command = 'echo "$HAWSER_A $HAWSER_B"',
+  ): Promise<string> => {
+    await using client = await connectAlias(alias, { files: [file] })
+    return (await (await client.exec(command)).text()).stdout
+  }
+
+  test('identity, known hosts and variables', async () => {
+    const file = config(
+      `  IdentityFile @ID\n  UserKnownHostsFile ${known()}\n  SetEnv HAWSER_A=one "HAWSER_B=t wo"`,
+    )
+    expect(await says(file)).toBe('one t wo\n')
+  })
+
+  test('a host key under an alias, and a proxy command', async () => {
+    const gate = config(`  IdentityFile @ID\n  UserKnownHostsFile ${known()}`)
+    const file = config(
+      `  IdentityFile @ID\n  UserKnownHostsFile ${known('my-box')}\n  HostKeyAlias my-box\n  ProxyCommand ssh -F ${gate} -W %h:%p gate`,
+    )
+    expect(await says(file, 'box', 'echo through')).toBe('through\n')
+  })
+
+  test('jumps', async () => {
+    const file = config(
+      `  IdentityFile @ID\n  UserKnownHostsFile ${known()}\nHost box\n  ProxyJump ${sshd.user}@one:${sshd.port},two`,
+    )
+    expect(await says(file, 'box', 'echo far')).toBe('far\n')
+    expect(sshd.log().match(/Accepted publickey/g)?.length).toBeGreaterThanOrEqual(3)
+  })
+
+  test('a certificate beside the identity, and one by CertificateFile', async () => {
+    const kh = known()
+    expect(
+      await says(
+        config(`  IdentityFile ${certified.path}\n  UserKnownHostsFile ${kh}`),
+        'box',
+        'echo certified',
+      ),
+    ).toBe('certified\n')
+    expect(sshd.log()).toContain('ED25519-CERT')
+  })
+
+  test('strict refuses an unknown host; accept-new writes a line with which ssh goes on strictly', async () => {
+    const fresh = join(folder, 'fresh')
+    const lines = `  IdentityFile @ID\n  UserKnownHostsFile ${fresh}\n  HashKnownHosts yes\n`
+    await expect(says(config(`${lines}  StrictHostKeyChecking yes`))).rejects.toMatchObject({
+      reason: 'unknown',
+    })
+    expect(existsSync(fresh)).toBe(false)
+    await says(config(`${lines}  StrictHostKeyChecking accept-new`))
+    expect(readFileSync(fresh, 'utf8')).toMatch(/^\|1\|/)
+    const strict = config(`${lines}  StrictHostKeyChecking yes`)
+    expect(runNow('ssh', ['-F', strict, 'box', 'echo', 'strictly'])).toBe('strictly\n')
+    expect(await says(strict, 'box', 'echo too')).toBe('too\n')
+  })
+})
