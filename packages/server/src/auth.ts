@@ -22,6 +22,8 @@ export interface AttemptBase {
   /** The name that the client wants to log in as; nobody has checked it. */
   readonly user: string
   readonly service: string
+  /** Where the client comes from, when the pipe knows. */
+  readonly address?: string
   /** Aborts when the client gives the attempt up, or goes away. */
   readonly signal: AbortSignal
 }
@@ -35,6 +37,7 @@ export interface PasswordAttempt extends AttemptBase {
 }
 
 export interface PublicKeyAttempt extends AttemptBase {
+  /** A certificate too: check what it says by `authorizedKeys` or `authorizeKey`, not the key in it alone. */
   readonly key: PublicKey
   /** The signature algorithm, such as `rsa-sha2-512`. */
   readonly algorithm: string
@@ -95,6 +98,7 @@ export function answerAttempt(
   handlers: AuthHandlers,
   refusals: RefusalPolicy,
   accepted: (user: string, method: string) => void,
+  address?: string,
 ): void {
   const { request } = exchange
   const started = refusals.now()
@@ -135,7 +139,7 @@ export function answerAttempt(
   const consult = (newPassword?: string): void => {
     let decision: Awaitable<AuthDecision>
     try {
-      decision = ask(exchange, handlers, gone.signal, newPassword)
+      decision = ask(exchange, handlers, { signal: gone.signal, address, changed: newPassword })
     } catch (error) {
       failed(error)
       return
@@ -177,12 +181,19 @@ const noSecret = 'no user has this password: the user is unknown'
 function ask(
   exchange: AuthExchange,
   handlers: AuthHandlers,
-  signal: AbortSignal,
-  changed: string | undefined,
+  {
+    signal,
+    address,
+    changed,
+  }: {
+    readonly signal: AbortSignal
+    readonly address: string | undefined
+    readonly changed: string | undefined
+  },
 ): Awaitable<AuthDecision> {
   const { request } = exchange
   const { user, service } = request
-  const base = { user, service, signal }
+  const base = { user, service, signal, ...(address === undefined ? {} : { address }) }
   switch (request.method) {
     case 'none':
       return handlers.none?.(base) ?? false

@@ -13,7 +13,12 @@ export {
   type RefusalPolicy,
   sameSecret,
 } from './auth.ts'
-export { type AuthorizedKeysOptions, type AuthorizedKeysSource, authorizedKeys } from './authorized-keys.ts'
+export {
+  type AuthorizedKeysOptions,
+  type AuthorizedKeysSource,
+  authorizedKeys,
+  type CertifiedLogin,
+} from './authorized-keys.ts'
 export {
   type OpenRequest,
   type StreamlocalRequest,

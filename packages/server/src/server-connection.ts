@@ -124,10 +124,16 @@ export class ServerConnection {
       hostKeys: o.hostKeys,
       authMethods: methodsOf(o.auth),
       onAuth: (exchange) =>
-        answerAttempt(exchange, o.auth, refusalPolicy(o.limits.refusalStepMs), (user, method) => {
-          this.#user = user
-          this.#method = method
-        }),
+        answerAttempt(
+          exchange,
+          o.auth,
+          refusalPolicy(o.limits.refusalStepMs),
+          (user, method) => {
+            this.#user = user
+            this.#method = method
+          },
+          this.remote.remoteAddress,
+        ),
       maxAuthTries: o.limits.maxAuthTries,
       maxChannels: o.limits.maxChannels,
       readyTimeoutMs: o.limits.loginGraceMs,

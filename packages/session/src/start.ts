@@ -1,7 +1,7 @@
 /** Starts sessions: options in, a session out, or a promise of one that is ready. */
 
 import { defaultProvider } from '@hawser/crypto'
-import { createVerifier } from '@hawser/keys'
+import { certificateVerifier, createVerifier } from '@hawser/keys'
 import { ClientAuthentication } from './client-authentication.ts'
 import { Engine } from './engine.ts'
 import { ConnectionError } from './errors.ts'
@@ -63,7 +63,7 @@ export function beginServer(pipe: BytePipe, o: ServerSessionOptions): Session {
     },
     mux: muxOptions(o),
     userauth: {
-      verify: o.verify ?? createVerifier(crypto),
+      verify: o.verify ?? certificateVerifier(createVerifier(crypto)),
       methods: o.authMethods,
       ...(o.maxAuthTries === undefined ? {} : { maxAttempts: o.maxAuthTries }),
       ...(o.verifySignatures === undefined ? {} : { verifySignatures: o.verifySignatures }),
