@@ -75,6 +75,7 @@ export const table: Readonly<Record<string, Row>> = {
     node: [
       'node:net',
       'node:events',
+      'node:child_process',
       'node:dns',
       'node:fs',
       'node:fs/promises',
