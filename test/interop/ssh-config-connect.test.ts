@@ -70,7 +70,7 @@ describePeers(['sshd', 'ssh'], 'aliases of ssh_config', () => {
     expect(sshd.log().match(/Accepted publickey/g)?.length).toBeGreaterThanOrEqual(3)
   })
 
-  test('a certificate beside the identity, and one by CertificateFile', async () => {
+  test('a certificate beside the identity', async () => {
     const kh = known()
     expect(
       await says(
