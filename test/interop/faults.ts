@@ -253,7 +253,7 @@ async function clientOffsets(sshd: Sshd): Promise<number[]> {
     line.middle('kexEcdhReply'),
     line.end('kexEcdhReply'),
     line.end('newKeys'),
-    line.end('userauthFailure'),
+    line.end('userauthPkOk'),
     line.end('userauthSuccess'),
     line.end('channelData'),
   ]
