@@ -15,7 +15,9 @@ export default class SummaryReporter implements Reporter {
     let withPeers = 0
     for (const module of modules) {
       const tests = [...module.children.allTests()]
-      if (tests.length === 0 && module.state() === 'failed') counts.failed++
+      // A file whose hooks or imports failed, though none of its tests did.
+      if (module.state() === 'failed' && !tests.some((test) => test.result().state === 'failed'))
+        counts.failed++
       for (const test of tests) {
         const { state } = test.result()
         counts[state === 'pending' ? 'skipped' : state]++
