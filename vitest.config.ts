@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
@@ -22,5 +23,10 @@ const suites = ['interop', 'compat', 'transcripts', 'fuzz', 'packaging', 'demo']
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
-  test: { allowOnly: false, projects: [...packages, ...suites] },
+  // One worker fewer than cores is the default: on two cores that is half of the machine.
+  test: {
+    allowOnly: false,
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    projects: [...packages, ...suites],
+  },
 })

@@ -29,8 +29,8 @@ export interface RunningServer {
   readonly port: number
   /** Everything it has printed behind the line with its port. */
   output(): string
-  /** Resolves once its output contains `text`; rejects when it ends before. */
-  saw(text: string): Promise<void>
+  /** Resolves once its output contains `text` so many times (default once); rejects when it ends before. */
+  saw(text: string, times?: number): Promise<void>
   /** Ends it and gives what it said on standard error. */
   stop(): Promise<string>
 }
@@ -51,10 +51,10 @@ export async function startServerProgram(
       for (const look of [...waiting]) look()
     },
   })
-  const until = (text: string): Promise<void> =>
+  const until = (text: string, times = 1): Promise<void> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
-        if (!printed.includes(text)) return
+        if (printed.split(text).length <= times) return
         waiting.delete(look)
         resolve()
       }
