@@ -9,8 +9,8 @@ import {
   type Signer,
   writeAgentKey,
 } from '@hawser/keys'
+import type { ByteChannel } from '@hawser/wire'
 import { erase, noBytes, ProtocolError, Reader, utf8Decode, utf8Encode, Writer } from '@hawser/wire'
-import type { ByteChannel } from './byte-channel.ts'
 import { AgentClientMachine } from './client.ts'
 import { AgentError } from './errors.ts'
 import { type KeyLimits, writeKeyLimits } from './key-limits.ts'

@@ -1,9 +1,10 @@
 /** Agents that know which session they are used in: to log in by, and to forward. */
 
 import type { Signer } from '@hawser/keys'
+import type { ByteChannel } from '@hawser/wire'
 import { type AgentClient, connectAgent } from './agent-client.ts'
+import type { AgentSource } from './agent-source.ts'
 import type { AgentStore } from './agent-store.ts'
-import type { AgentSource, ByteChannel } from './byte-channel.ts'
 import { AgentError } from './errors.ts'
 import { type SessionBinding, sessionBind, writeSessionBinding } from './session-binding.ts'
 

@@ -1,9 +1,9 @@
 /** Serves an agent's clients from a store of keys. */
 
 import { publicKeyFromBlob, readAgentKey } from '@hawser/keys'
+import type { ByteChannel } from '@hawser/wire'
 import { assertNever, equal, erase, Reader, UsageError } from '@hawser/wire'
 import type { AgentStore } from './agent-store.ts'
-import type { ByteChannel } from './byte-channel.ts'
 import { type KeyLimits, readKeyLimits } from './key-limits.ts'
 import type { AgentAnswer, AgentAsk } from './messages.ts'
 import { AgentServerMachine } from './server.ts'

@@ -1,4 +1,4 @@
-export type { ByteChannel } from './byte-channel.ts'
+export type { ByteChannel } from '@hawser/wire'
 export type { SftpCallOptions } from './client/ask.ts'
 export type { SftpMode, SftpTime } from './client/attribute-values.ts'
 export { type MakeDirectoryOptions, type RenameOptions, SftpClient } from './client/client.ts'

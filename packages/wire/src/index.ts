@@ -1,3 +1,4 @@
+export type { ByteChannel } from './byte-channel.ts'
 export { ByteQueue } from './byte-queue.ts'
 export * from './bytes.ts'
 export * from './errors.ts'

@@ -10,6 +10,7 @@ import { keyCases } from './keys.ts'
 import { type Case, type Ssh2, World } from './kit.ts'
 import { moduleCases } from './module.ts'
 import { observedCases } from './observed.ts'
+import { observedChannelCases } from './observed-channels.ts'
 import { optionCases } from './options.ts'
 import { serverCases } from './server.ts'
 import { sessionCases } from './session.ts'
@@ -30,6 +31,7 @@ export const cases: readonly Case[] = [
   ...keyFileCases,
   ...utilsCases,
   ...observedCases,
+  ...observedChannelCases,
   ...sftpCases,
 ]
 

@@ -1,7 +1,7 @@
 /** A Node stream as the channel between an agent and its client. */
 
 import type { Duplex } from 'node:stream'
-import type { ByteChannel } from '../byte-channel.ts'
+import type { ByteChannel } from '@hawser/wire'
 
 /** `stream`, which must be open, as a channel; it owns it from here on. */
 export function streamChannel(stream: Duplex): ByteChannel {

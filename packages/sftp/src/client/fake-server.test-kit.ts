@@ -1,7 +1,7 @@
 /** A server in memory that says what a test wants, also what no server may say. */
 
+import type { ByteChannel } from '@hawser/wire'
 import { ByteQueue, Reader, utf8Encode, Writer } from '@hawser/wire'
-import type { ByteChannel } from '../byte-channel.ts'
 import { type ExtensionName, extensions as known } from '../protocol/extensions.ts'
 import {
   type ReplyName,

@@ -1,7 +1,7 @@
 /** One SFTP connection as its users see it: requests with callbacks, and every one of them called exactly once. */
 
+import type { ByteChannel } from '@hawser/wire'
 import { concat, ProtocolError, UsageError, utf8Decode } from '@hawser/wire'
-import type { ByteChannel } from '../byte-channel.ts'
 import { SftpStatus } from '../protocol/constants.ts'
 import { type ExtensionFields, type ExtensionName, extensions } from '../protocol/extensions.ts'
 import type { ReplyName, replyTo, SftpReply, SftpRequest } from '../protocol/messages.ts'

@@ -1,6 +1,6 @@
 /** From a stream of bytes to an SFTP client. */
 
-import type { ByteChannel } from '../byte-channel.ts'
+import type { ByteChannel } from '@hawser/wire'
 import type { SftpCallOptions } from './ask.ts'
 import { SftpClient } from './client.ts'
 import { type LinkOptions, SftpLink } from './link.ts'

@@ -1,7 +1,7 @@
 /** A scripted SFTP server in memory, for tests of transfers: it answers when and how the test says. */
 
+import type { ByteChannel } from '@hawser/wire'
 import { ByteQueue, Reader, Writer } from '@hawser/wire'
-import type { ByteChannel } from '../byte-channel.ts'
 import { SftpStatus } from '../protocol/constants.ts'
 import { type ReplyName, replies, requestByNumber, type SftpRequest } from '../protocol/messages.ts'
 import { SftpLink } from './link.ts'

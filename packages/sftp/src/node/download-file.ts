@@ -22,6 +22,8 @@ export interface DownloadFileOptions extends FlowOptions {
   readonly size?: number
   /** Where to go on: bytes that the local file has already. Default 0, which empties it. */
   readonly start?: number
+  /** Behind the last byte that is wanted. Default: the end of the file, wherever it turns out to be. */
+  readonly end?: number
   /** Fail (`ELOOP`) where the local file is a symbolic link, where the system can tell. Default false. */
   readonly noFollow?: boolean
   /** Blocks of 256 KiB that may wait for the disk. Default 8. */

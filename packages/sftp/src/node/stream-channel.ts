@@ -1,7 +1,7 @@
 /** Node streams as the channel between an SFTP client and its server: a child process, a socket, anything that carries bytes. */
 
 import type { Readable, Writable } from 'node:stream'
-import type { ByteChannel } from '../byte-channel.ts'
+import type { ByteChannel } from '@hawser/wire'
 
 /** Two streams, or one of both kinds twice. `{ readable: child.stdout, writable: child.stdin }` leads to a child process. */
 export interface ChannelStreams {

@@ -1,7 +1,7 @@
 /** Serves SFTP on a channel: reads requests as fast as they can be answered, and answers as fast as they are read. */
 
+import type { ByteChannel } from '@hawser/wire'
 import { concat, type Trace } from '@hawser/wire'
-import type { ByteChannel } from '../byte-channel.ts'
 import { sftpLimits } from '../limits.ts'
 import type { ExtensionPair, SftpReply, SftpRequest } from '../protocol/messages.ts'
 import { Answers } from './answers.ts'

@@ -1,4 +1,4 @@
-/** The stream of bytes between an SFTP client and its server. */
+/** The stream of bytes under a protocol that does not care what carries it: agents, SFTP. */
 
 /**
  * A duplex stream of bytes in callback shape; the `BytePipe` of @hawser/session has all of this. The three `on…` properties are set
