@@ -1,16 +1,14 @@
 /** `#dial` over node:net. */
 
-import { connect } from 'node:net'
 import { ConnectionError } from '@hawser/session'
-import { fromNodeSocket } from '@hawser/session/node'
+import { connectSocket, fromNodeSocket } from '@hawser/session/node'
 import type { Dial } from './options.ts'
 
 export const dial: Dial = ({ host, port, localAddress, localPort, family, signal }) =>
   new Promise((resolve, reject) => {
-    const socket = connect({
+    const socket = connectSocket({
       host,
       port,
-      noDelay: true,
       ...(localAddress === undefined ? {} : { localAddress }),
       ...(localPort === undefined ? {} : { localPort }),
       ...(family === undefined ? {} : { family }),

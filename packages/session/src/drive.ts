@@ -216,6 +216,7 @@ export class Drive {
     this.#heard = true
     this.engine.receive(bytes)
     this.#pump()
+    if (this.#pipe.lends === true) this.engine.keepInput()
     this.scheduleFlush()
     if (this.#holding > 0) this.#heldBytes += bytes.length
     if (!this.#paused && (this.#heldBytes > mostHeld || this.#overdue)) {

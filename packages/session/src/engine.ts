@@ -78,6 +78,11 @@ export class Engine {
     this.transport.receive(bytes)
   }
 
+  /** Copies what `receive` got last and nobody has read yet: its memory goes back to the pipe. */
+  keepInput(): void {
+    this.transport.keepInput()
+  }
+
   /** The next event, or undefined when more input or an answer is needed. Throws ProtocolError, and is dead then. */
   poll(): EngineEvent | undefined {
     for (;;) {

@@ -1,6 +1,6 @@
 /** The session's ends in Node: sockets and other duplex streams as pipes, channels as duplex streams. */
 
-import type { Socket } from 'node:net'
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { Duplex, pipeline, Readable, Writable } from 'node:stream'
 import type { Channel, StreamNumber } from './channel.ts'
 import type { BytePipe, PipeAddresses } from './pipe.ts'
@@ -8,12 +8,41 @@ import type { BytePipe, PipeAddresses } from './pipe.ts'
 /** Bytes held in user space before writers are asked to wait. */
 const socketHighWaterMark = 512 * 1024
 
+/** What sockets of ours are read into: each read is used up, or its rest copied, before the next one begins. */
+let readBuffer: Buffer | undefined
+const readSize = 64 * 1024
+
+/** Where the bytes of a socket go that is read into `readBuffer`. */
+const lentReads = new WeakMap<Duplex, { onBytes: (bytes: Uint8Array) => void }>()
+
+/**
+ * A socket that connects, to be given to {@link fromNodeSocket} at the latest in its `connect` event. It is read into memory that is used
+ * again and again, and emits no `data`: at some hundred MiB a second, new buffers cost the garbage collector more than decrypting does.
+ */
+export function connectSocket(o: TcpNetConnectOpts): Socket {
+  const reads = { onBytes: (_bytes: Uint8Array): void => undefined }
+  const socket = connect({
+    noDelay: true,
+    ...o,
+    onread: {
+      buffer: () => (readBuffer ??= Buffer.allocUnsafeSlow(readSize)),
+      callback: (length, buffer) => {
+        reads.onBytes(buffer.subarray(0, length))
+        return true
+      },
+    },
+  })
+  lentReads.set(socket, reads)
+  return socket
+}
+
 /**
  * A connected socket, or any other duplex stream of bytes, as a pipe. Sockets get TCP_NODELAY:
  * a session writes once per turn, so there is nothing for Nagle's algorithm to gather, only to delay.
  */
 export function fromNodeSocket(socket: Duplex): BytePipe & PipeAddresses {
   const net = socket as Partial<Socket>
+  const reads = lentReads.get(socket)
   net.setNoDelay?.(true)
   let started = false
   let over: { readonly error: Error | undefined } | undefined
@@ -49,6 +78,7 @@ export function fromNodeSocket(socket: Duplex): BytePipe & PipeAddresses {
     },
     end: () => void socket.end(),
     destroy: (error) => void socket.destroy(error),
+    lends: reads !== undefined,
   }
   if (net.remoteAddress !== undefined) pipe.remoteAddress = net.remoteAddress
   if (net.remotePort !== undefined) pipe.remotePort = net.remotePort
@@ -56,6 +86,8 @@ export function fromNodeSocket(socket: Duplex): BytePipe & PipeAddresses {
   if (net.localPort !== undefined) pipe.localPort = net.localPort
   // Nothing may pass by before somebody listens.
   socket.pause()
+  if (reads !== undefined) reads.onBytes = (bytes) => pipe.onData(bytes)
+  // A runtime that does not know `onread` gives its bytes here, and they are the session's own.
   socket.on('data', (bytes: Uint8Array | string) => {
     pipe.onData(typeof bytes === 'string' ? Buffer.from(bytes) : bytes)
   })

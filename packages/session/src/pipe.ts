@@ -5,7 +5,7 @@
  * The session sets the three `on…` properties, then calls `resume`; the pipe calls nothing before that, and keeps what has come.
  */
 export interface BytePipe {
-  /** Bytes arrived; they belong to the receiver. */
+  /** Bytes arrived; they belong to the receiver, but where {@link BytePipe.lends} is true. */
   onData: (bytes: Uint8Array) => void
   /** `write` returned false and there is room again. */
   onDrain: () => void
@@ -13,6 +13,8 @@ export interface BytePipe {
   onClose: (error?: Error) => void
   /** Takes `bytes`, which must not be changed afterwards. False asks to wait for `onDrain`. */
   write(bytes: Uint8Array): boolean
+  /** Whether the bytes given to `onData` are only lent: their memory is used again as soon as the call returns. Default: false. */
+  readonly lends?: boolean
   /** Between `cork` and `uncork` writes are held, to leave together. */
   cork?(): void
   uncork?(): void

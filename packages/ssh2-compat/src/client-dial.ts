@@ -1,7 +1,8 @@
 /** Gets a connected socket for a client: dials, waits for a socket that is still connecting, or takes any duplex stream. */
 
-import { connect, Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { connectSocket } from '@hawser/session/node'
 import { type ClientErrorExtensions, extend } from './errors.ts'
 import { type ClientSettings, isWebPair } from './options.ts'
 
@@ -103,10 +104,9 @@ export class Dialler {
 }
 
 function dial({ host, port, family, localAddress, localPort }: ClientSettings): Socket {
-  return connect({
+  return connectSocket({
     host,
     port,
-    noDelay: true,
     ...(family === 0 ? {} : { family }),
     ...(localAddress === undefined ? {} : { localAddress }),
     ...(localPort === undefined ? {} : { localPort }),

@@ -9,6 +9,8 @@ export interface MemoryPipeOptions {
   readonly tamper?: (bytes: Uint8Array, to: 'a' | 'b') => Uint8Array | undefined
   /** Bytes under way in one direction before `write` says to wait. Default: 1 MiB. */
   readonly highWaterMark?: number
+  /** Only lend what arrives, and spoil it as soon as `onData` returns. Default: false. */
+  readonly lends?: boolean
 }
 
 export interface MemoryPipes {
@@ -27,6 +29,7 @@ export function memoryPipes(options: MemoryPipeOptions = {}): MemoryPipes {
     tamper: options.tamper ?? ((bytes) => bytes),
     highWaterMark: options.highWaterMark ?? 1_048_576,
     silent: false,
+    lends: options.lends ?? false,
   }
   const a = new MemoryPipe('a', line)
   const b = new MemoryPipe('b', line)
@@ -48,6 +51,7 @@ interface Line {
   readonly chunking: Chunking
   readonly tamper: NonNullable<MemoryPipeOptions['tamper']>
   readonly highWaterMark: number
+  readonly lends: boolean
   silent: boolean
 }
 
@@ -78,6 +82,10 @@ export class MemoryPipe {
   static join(a: MemoryPipe, b: MemoryPipe): void {
     a.#peer = b
     b.#peer = a
+  }
+
+  get lends(): boolean {
+    return this.#line.lends
   }
 
   get isClosed(): boolean {
@@ -146,6 +154,7 @@ export class MemoryPipe {
       this.#arrivingBytes -= piece.length
       this.delivered += piece.length
       this.onData(piece)
+      if (this.#line.lends) piece.fill(0xa5)
       ;(this.#peer as MemoryPipe).#drained(this.#arrivingBytes)
     }
     this.#schedule()

@@ -34,7 +34,8 @@ export function testKeys(): Promise<{ readonly host: PrivateKey; readonly user: 
 /** Both sessions, begun; wait for `ready` of each. */
 export async function sessionPair(options: SessionPairOptions = {}): Promise<SessionPair> {
   const { host, user } = await testKeys()
-  const pipes = memoryPipes(options)
+  // No byte may be used after the call that brought it, as with a socket that is read into one buffer again and again.
+  const pipes = memoryPipes({ lends: true, ...options })
   const server = beginServer(pipes.b, {
     hostKeys: [host],
     authMethods: ['publickey'],

@@ -154,9 +154,14 @@ export class Transport {
     return this.#outgoing.queued
   }
 
-  /** Stores `bytes`, which the transport now owns. Never throws. */
+  /** Stores `bytes`, which the transport now owns, or may use until {@link Transport.keepInput}. Never throws. */
   receive(bytes: Uint8Array): void {
     if (!this.#ended) this.#input.push(bytes)
+  }
+
+  /** Copies what has not been read of the bytes received last. No event is a view of received bytes, so their memory can serve again. */
+  keepInput(): void {
+    this.#input.keep()
   }
 
   /**

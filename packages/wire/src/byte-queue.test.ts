@@ -8,6 +8,9 @@ class NaiveQueue {
   push(chunk: Uint8Array): void {
     this.bytes.push(...chunk)
   }
+  keep(): void {
+    // it copies in the first place
+  }
   peek(count: number): Uint8Array | undefined {
     return count > this.bytes.length ? undefined : Uint8Array.from(this.bytes.slice(0, count))
   }
@@ -33,6 +36,10 @@ describe('ByteQueue', () => {
         weight: 4,
         arbitrary: fc.uint8Array({ maxLength: 25, max: 9 }).map((chunk) => ['push', chunk] as const),
       },
+      {
+        weight: 4,
+        arbitrary: fc.uint8Array({ maxLength: 25, max: 9 }).map((chunk) => ['lend', chunk] as const),
+      },
       { weight: 3, arbitrary: size.map((count) => ['take', count] as const) },
       { weight: 2, arbitrary: size.map((count) => ['takeInto', count] as const) },
       size.map((count) => ['peek', count] as const),
@@ -53,6 +60,13 @@ describe('ByteQueue', () => {
             switch (step[0]) {
               case 'push':
                 return one.push(step[1].slice())
+              case 'lend': {
+                const lent = step[1].slice()
+                one.push(lent)
+                one.keep()
+                lent.fill(255)
+                return
+              }
               case 'take':
                 return one.take(step[1])
               case 'takeInto':
@@ -103,6 +117,26 @@ describe('ByteQueue', () => {
     expect(queue.length).toBe(2)
     expect(queue.takePiece(9)).toEqual(Uint8Array.of(4, 5))
     expect(queue.takePiece(9)).toBeUndefined()
+  })
+
+  test('what is kept stands in memory that serves again, whatever its size', () => {
+    const rng = (at: number): number => (at * 7919) & 0xff
+    for (const chunk of [1, 1000, 5000, 40_000, 300_000, 700_000]) {
+      const queue = new ByteQueue()
+      const lent = new Uint8Array(chunk)
+      let [pushed, taken] = [0, 0]
+      for (let round = 0; round < 12; round++) {
+        for (let i = 0; i < chunk; i++) lent[i] = rng(pushed++)
+        queue.push(lent)
+        const count = round === 11 ? queue.length : Math.floor(queue.length * (round % 3 === 0 ? 0.1 : 0.9))
+        const got = queue.take(count) as Uint8Array
+        for (let i = 0; i < got.length; i++)
+          if (got[i] !== rng(taken++)) expect.fail(`byte ${taken} is wrong`)
+        queue.keep()
+        lent.fill(0)
+      }
+      expect([taken, queue.length]).toEqual([pushed, 0])
+    }
   })
 
   test('nothing is removed when there is too little', () => {

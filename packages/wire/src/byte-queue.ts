@@ -10,6 +10,9 @@ export class ByteQueue {
   #chunks: Uint8Array[] = []
   #first = 0
   #length = 0
+  /** Where {@link ByteQueue.keep} puts what it copies; `#keptEnd` is behind the last byte there that is still held. */
+  #kept = emptied
+  #keptEnd = 0
 
   /** Bytes held. */
   get length(): number {
@@ -21,6 +24,33 @@ export class ByteQueue {
     if (bytes.length === 0) return
     this.#chunks.push(bytes)
     this.#length += bytes.length
+  }
+
+  /**
+   * Copies what is left of the chunk pushed last, whose memory goes back to its owner: for readers that use one buffer again and again.
+   * What was taken before must not be used any more where it was a view of that chunk.
+   */
+  keep(): void {
+    const at = this.#chunks.length - 1
+    const chunk = this.#chunks[at]
+    if (at < this.#first || chunk === undefined) return
+    const before = at > this.#first ? this.#chunks[at - 1] : undefined
+    const length = chunk.length
+    // Behind what was kept before, so that both are one piece; memory that serves again costs a fraction of new.
+    const joined = before !== undefined && before.buffer === this.#kept.buffer
+    const start = joined ? this.#keptEnd : 0
+    if (before !== undefined ? !joined || start + length > this.#kept.length : length > mostKept) {
+      this.#chunks[at] = chunk.slice()
+      return
+    }
+    if (this.#kept.length < length) this.#kept = new Uint8Array(keptSize(length))
+    this.#kept.set(chunk, start)
+    this.#keptEnd = start + length
+    if (before === undefined) this.#chunks[at] = this.#kept.subarray(0, length)
+    else {
+      this.#chunks[at - 1] = this.#kept.subarray(start - before.length, this.#keptEnd)
+      this.#chunks.pop()
+    }
   }
 
   /** The next `count` bytes, left where they are; undefined when fewer are held. */
@@ -122,3 +152,13 @@ export class ByteQueue {
 }
 
 const emptied = new Uint8Array(0)
+
+/** Bytes that the memory of {@link ByteQueue.keep} has at most; longer rests are copied into memory of their own. */
+const mostKept = 512 * 1024
+
+/** Room for `length` bytes and for more to come behind them. */
+function keptSize(length: number): number {
+  let size = 4096
+  while (size < 2 * length) size *= 2
+  return Math.min(size, mostKept)
+}
