@@ -126,6 +126,7 @@ export class Actor {
       case 'global-reply':
       case 'ident':
       case 'open-failed':
+      case 'pong':
       case 'reply':
       case 'writable':
         return

@@ -76,7 +76,7 @@ interface Replayed {
 }
 
 function recorded({ sent, events }: Transcript): Replayed {
-  return { sent, events }
+  return { sent, events: announcedFirst(events) }
 }
 
 function replay({ part, received }: Transcript, chunking: Chunking, backend: typeof noble): Replayed {

@@ -101,6 +101,7 @@ describe('decisions', () => {
       key,
       algorithm: 'ssh-ed25519',
       signed: false,
+      hostbound: false,
       verified: false,
     }
     const probe = new Attempt(request).run({ publickey: () => true })

@@ -43,6 +43,8 @@ export interface PublicKeyAttempt extends AttemptBase {
   readonly algorithm: string
   /** False while the client only asks whether this key would do. When true, it has proved that it holds the key. */
   readonly verified: boolean
+  /** The proof names this server's host key, so that nobody in the middle could have passed it on (`publickey-hostbound-v00@openssh.com`). */
+  readonly hostbound: boolean
 }
 
 export interface Dialog extends AttemptBase {
@@ -214,6 +216,7 @@ function ask(
           key: request.key,
           algorithm: request.algorithm,
           verified: request.verified,
+          hostbound: request.hostbound,
         }) ?? false
       )
     case 'keyboard-interactive':

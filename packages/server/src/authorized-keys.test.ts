@@ -15,6 +15,7 @@ function attempt(key: PublicKey, user = 'ada'): PublicKeyAttempt {
     key,
     algorithm: key.type,
     verified: true,
+    hostbound: false,
     signal: new AbortController().signal,
   }
 }

@@ -31,6 +31,11 @@ export interface ServerOptions {
   readonly onRequest?: (request: IncomingRequest, connection: ServerConnection) => void
   /** Tells clients, once logged in, which host keys there are; each is proved to whom asks. Default true. */
   readonly announceHostKeys?: boolean
+  /**
+   * The signature algorithms that the keys of `user` may sign by, such as `['ssh-ed25519']`; clients that take it are told once they
+   * name the user (`ext-info-in-auth@openssh.com`). Undefined for a user, or absent: all.
+   */
+  readonly signatureAlgorithmsOf?: (user: string) => readonly string[] | undefined
   readonly limits?: Partial<ServerLimits>
   /** Algorithms per category, best first; categories left out are those of the preset `modern` of @hawser/crypto, which has `default` and `legacy`, too. */
   readonly algorithms?: Partial<AlgorithmNames>

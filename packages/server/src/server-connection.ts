@@ -123,6 +123,7 @@ export class ServerConnection {
     return {
       hostKeys: o.hostKeys,
       authMethods: methodsOf(o.auth),
+      ...(o.signatureAlgorithmsOf === undefined ? {} : { signatureAlgorithmsOf: o.signatureAlgorithmsOf }),
       onAuth: (exchange) =>
         answerAttempt(
           exchange,

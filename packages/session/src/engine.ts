@@ -10,6 +10,7 @@ import {
 } from '@hawser/transport'
 import {
   isUserauthMessage,
+  type ServerAnnouncement,
   UserauthClient,
   type UserauthClientEvent,
   UserauthServer,
@@ -28,7 +29,7 @@ export interface EngineOptions {
   /** Client: who logs in. */
   readonly user?: string
   /** Server: how tries are checked and counted. */
-  readonly userauth?: Omit<UserauthServerOptions, 'sessionId' | 'trace'>
+  readonly userauth?: Omit<UserauthServerOptions, 'sessionId' | 'hostKey' | 'trace'>
   readonly trace?: Trace
 }
 
@@ -95,7 +96,7 @@ export class Engine {
       if (event.type === 'message') this.#route(event.payload, event.seq)
       else {
         if (event.type === 'keys' && event.first && !this.#server) this.#askForService()
-        if (event.type === 'ext-info') this.#client?.announced(this.transport.serverSigAlgs)
+        if (event.type === 'ext-info') this.#client?.announced(this.#announcement())
         return event
       }
     }
@@ -130,6 +131,7 @@ export class Engine {
     }
     if (this.#authenticator !== undefined) {
       const event = this.#authenticator.poll()
+      if (event?.type === 'user') this.transport.announceFor(event.signatureAlgorithms)
       this.#moveUserauth()
       if (event === undefined) return undefined
       if (event.type === 'success') {
@@ -163,13 +165,17 @@ export class Engine {
   #askForService(): void {
     this.transport.send(serviceRequest.encode({ serviceName: userauthService }))
     this.#service = 'asked'
-    const algorithms = this.transport.serverSigAlgs
     this.#client = new UserauthClient({
       user: this.#required('user'),
       sessionId: this.#sessionId(),
-      ...(algorithms === undefined ? {} : { serverSigAlgs: algorithms }),
+      ...this.#announcement(),
       ...(this.#options.trace === undefined ? {} : { trace: this.#options.trace }),
     })
+  }
+
+  #announcement(): ServerAnnouncement {
+    const { extensions, firstHostKey, serverSigAlgs } = this.transport
+    return { serverSigAlgs, boundTo: extensions.hostbound ? firstHostKey : undefined }
   }
 
   /** RFC 4253 §10: a server that does not offer the service MUST disconnect. */
@@ -187,6 +193,7 @@ export class Engine {
     this.#authenticator = new UserauthServer({
       ...this.#required('userauth'),
       sessionId: this.#sessionId(),
+      ...(this.transport.firstHostKey === undefined ? {} : { hostKey: this.transport.firstHostKey }),
       ...(this.#options.trace === undefined ? {} : { trace: this.#options.trace }),
     })
   }

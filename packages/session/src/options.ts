@@ -157,6 +157,11 @@ export interface ServerSessionOptions extends SessionOptions {
   readonly banner?: string
   /** Checks signatures of publickey requests; default `createVerifier(crypto)`. */
   readonly verify?: VerifySignature
+  /**
+   * The signature algorithms that the keys of `user` may sign by; clients that take it are told once they name the user
+   * (`ext-info-in-auth@openssh.com`). Undefined, or absent: all that `verify` takes.
+   */
+  readonly signatureAlgorithmsOf?: (user: string) => readonly string[] | undefined
   /** False leaves the check of signatures to the application, which then must do it. Default true. */
   readonly verifySignatures?: boolean
 }

@@ -64,6 +64,7 @@ export class ServerAuthentication implements Authentication {
       case 'abandoned':
         this.#exchange?.abort()
         return
+      case 'user':
       case 'invalid-signature':
       case 'success':
         return

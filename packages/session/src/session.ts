@@ -1,6 +1,12 @@
 /** One SSH connection: promises and handlers over the engine's events. */
 
-import { type ChannelId, ChannelOpenError, type ReplyToken, type RequestId } from '@hawser/connection'
+import {
+  type ChannelId,
+  ChannelOpenError,
+  globalRequests,
+  type ReplyToken,
+  type RequestId,
+} from '@hawser/connection'
 import type { Negotiated } from '@hawser/transport'
 import { assertNever, DisconnectReason, UsageError } from '@hawser/wire'
 import { type Authentication, isAuthenticationEvent } from './authentication.ts'
@@ -14,6 +20,7 @@ import type { BytePipe } from './pipe.ts'
 import { WindowGrowth } from './window-growth.ts'
 
 const noData = new Uint8Array(0)
+const keepaliveName = globalRequests.keepalive.name
 
 interface PendingOpen {
   readonly type: string
@@ -61,6 +68,7 @@ export class Session {
   readonly #growing = new Map<ChannelId, WindowGrowth>()
   readonly #windows: SessionParts['windows']
   readonly #opens = new Map<ChannelId, PendingOpen>()
+  #pings: ((lost: boolean) => void)[] = []
   readonly #answers = new Map<RequestId, Answer>()
   readonly #inbox = new RequestInbox()
   readonly #rekeys: { resolve: (n: Negotiated) => void; reject: (e: Error) => void }[] = []
@@ -245,6 +253,29 @@ export class Session {
     this.#drive.scheduleFlush()
   }
 
+  /**
+   * Asks the peer for a sign of life and gives the milliseconds until it came: by `ping@openssh.com` where the peer has announced that,
+   * else by a request that every SSH answers, if only with no. Rejects with the connection's error when it is lost.
+   */
+  ping(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const unusable = this.#unusable('ping')
+      if (unusable !== undefined) return reject(unusable)
+      const sent = performance.now()
+      const done = (lost: boolean): void => (lost ? reject(this.#lost()) : resolve(performance.now() - sent))
+      const { mux, transport } = this.#drive.engine
+      if (transport.extensions.ping) {
+        transport.ping(noData)
+        this.#pings.push(done)
+        this.#drive.kick()
+      } else {
+        const id = mux.globalRequest(keepaliveName, noData, true)
+        this.#answers.set(id as RequestId, (_ok, _data, lost) => done(lost))
+        this.#drive.scheduleFlush()
+      }
+    })
+  }
+
   /** Makes new keys; nothing that is under way is lost. Resolves with what was agreed. */
   rekey(): Promise<Negotiated> {
     return new Promise((resolve, reject) => {
@@ -315,6 +346,9 @@ export class Session {
         this.#hooks.keys?.(event.negotiated, event.first)
         for (const rekey of this.#rekeys.splice(0)) if (!event.first) rekey.resolve(event.negotiated)
         return
+      case 'pong':
+        this.#pong()
+        return
       case 'ext-info':
         this.#hooks.extInfo?.(event.extensions)
         return
@@ -328,6 +362,11 @@ export class Session {
       default:
         assertNever(event)
     }
+  }
+
+  /** Pongs come in the order of pings; one that nobody asked for is nothing. */
+  #pong(): void {
+    this.#pings.shift()?.(false)
   }
 
   #opened(id: ChannelId, data: Uint8Array): void {
@@ -407,7 +446,7 @@ export class Session {
       token === undefined ? undefined : (ok, answer) => this.#reply(token, ok, answer),
     )
     // Every implementation answers this one with a failure, which is as good a sign of life as any.
-    if (name === 'keepalive@openssh.com') request.reject()
+    if (name === keepaliveName) request.reject()
     else this.#inbox.push(request)
   }
 
@@ -437,6 +476,7 @@ export class Session {
     this.#opens.clear()
     for (const answer of [...this.#answers.values()]) answer(false, noData, true)
     this.#answers.clear()
+    for (const ping of this.#pings.splice(0)) ping(true)
     for (const rekey of this.#rekeys.splice(0)) rekey.reject(error)
     for (const channel of [...this.#channels.values()]) channel.receiveClosed(error)
     this.#channels.clear()

@@ -65,6 +65,7 @@ export function beginServer(pipe: BytePipe, o: ServerSessionOptions): Session {
     userauth: {
       verify: o.verify ?? certificateVerifier(createVerifier(crypto)),
       methods: o.authMethods,
+      ...(o.signatureAlgorithmsOf === undefined ? {} : { signatureAlgorithmsOf: o.signatureAlgorithmsOf }),
       ...(o.maxAuthTries === undefined ? {} : { maxAttempts: o.maxAuthTries }),
       ...(o.verifySignatures === undefined ? {} : { verifySignatures: o.verifySignatures }),
     },

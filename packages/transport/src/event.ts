@@ -28,6 +28,8 @@ export type TransportEvent =
     }
   /** New keys are in use both ways; `first` is false after a rekey. */
   | { readonly type: 'keys'; readonly negotiated: Negotiated; readonly first: boolean }
+  /** The answer to a ping of ours, or one that nobody asked for. */
+  | { readonly type: 'pong'; readonly data: Uint8Array }
   /** RFC 8308 extensions of the peer. */
   | { readonly type: 'ext-info'; readonly extensions: ReadonlyMap<string, Uint8Array> }
   /** A message for a higher layer: numbers 5, 6 and 50 and up. `payload` belongs to the receiver. */

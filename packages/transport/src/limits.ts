@@ -6,6 +6,8 @@ export const limits = {
   idleMessagesBeforeAuthentication: 4_096,
   /** Characters of a DISCONNECT's description that we send. */
   description: 1_024,
+  /** Bytes that may wait for the peer to read them when it asks for a pong. */
+  queuedBehindPongs: 1_048_576,
   /** Bytes of a payload that we send: OpenSSH takes packets of 256 KiB. */
   payload: 262_144 - 512,
 } as const

@@ -1,6 +1,7 @@
 /** Messages of the transport layer: RFC 4253 §10, §11, §7.1 and §7.3, RFC 8308 §2.3, OpenSSH's ping. Key exchanges declare theirs in `kex/`. */
 
 import { fields, type Infer, message, struct } from '@hawser/wire'
+import { limits } from './limits.ts'
 
 /** RFC 4253 §11.1. Some peers leave the language tag out, or even the description. */
 export const disconnect = message('disconnect', 1, {
@@ -8,6 +9,15 @@ export const disconnect = message('disconnect', 1, {
   description: fields.optional(fields.utf8, ''),
   languageTag: fields.optional(fields.utf8, ''),
 })
+
+/** A DISCONNECT; the description is cut to what peers take. */
+export function farewell(reasonCode: number, description: string): Uint8Array {
+  return disconnect.encode({
+    reasonCode,
+    description: description.slice(0, limits.description),
+    languageTag: '',
+  })
+}
 
 /** RFC 4253 §11.2. */
 export const ignore = message('ignore', 2, { data: fields.rest })

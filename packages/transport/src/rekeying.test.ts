@@ -157,7 +157,7 @@ describe('rekeying', () => {
     puppet.transport.rekey()
     puppet.send(unimplemented.encode({ packetSequenceNumber: 7 }))
     expect(settle(puppet.transport)).toEqual([])
-    puppet.send(unimplemented.encode({ packetSequenceNumber: 0 }))
+    puppet.send(unimplemented.encode({ packetSequenceNumber: 1 }))
     expect(() => settle(puppet.transport)).toThrow(/does not take our KEXINIT/)
   })
 })

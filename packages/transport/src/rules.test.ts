@@ -2,6 +2,7 @@ import { createVerifier } from '@hawser/keys'
 import { latin1Encode, ProtocolError, Writer } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { HostKeyError, LimitError } from './errors.ts'
+import { PeerExtensions } from './ext-info.ts'
 import { checkHostKey } from './host-key.ts'
 import { kexEcdhInit, kexEcdhReply } from './kex/ecdh.ts'
 import {
@@ -92,7 +93,15 @@ function sample(puppet: Puppet, number: number, stage: Stage): Uint8Array {
   }
 }
 
-type Outcome = 'refused' | 'unimplemented' | 'delivered' | 'disconnect' | 'ext-info' | 'keys' | 'accepted'
+type Outcome =
+  | 'refused'
+  | 'unimplemented'
+  | 'delivered'
+  | 'disconnect'
+  | 'ext-info'
+  | 'keys'
+  | 'pong'
+  | 'accepted'
 
 function strike(puppet: Puppet, payload: Uint8Array): Outcome {
   settle(puppet.transport)
@@ -114,7 +123,13 @@ function strike(puppet: Puppet, payload: Uint8Array): Outcome {
       expect(event).toEqual({ type: 'message', payload, seq })
       return 'delivered'
     }
-    if (event.type === 'disconnect' || event.type === 'ext-info' || event.type === 'keys') return event.type
+    if (
+      event.type === 'disconnect' ||
+      event.type === 'ext-info' ||
+      event.type === 'keys' ||
+      event.type === 'pong'
+    )
+      return event.type
     throw new Error(`unexpected event ${event.type}`)
   } catch (error) {
     expect(error).toBeInstanceOf(ProtocolError)
@@ -149,7 +164,8 @@ function expected(stage: Stage, strict: boolean, puppetRole: Role, number: numbe
   if (number >= 50 && number <= 79) return 'delivered'
   if (!authenticated || number < 80) return 'refused'
   if (number <= 127) return 'delivered'
-  return number === 192 || number === 193 ? 'accepted' : 'unimplemented'
+  if (number === 193) return 'pong'
+  return number === 192 ? 'accepted' : 'unimplemented'
 }
 
 const numbers = [
@@ -374,19 +390,42 @@ describe('the server’s proof', () => {
 })
 
 describe('extensions', () => {
-  test('twice from a server, once from a client, never after authentication', () => {
-    const empty = extInfo.encode({ extensions: [] })
-    for (const [role, times] of [
-      ['server', 2],
-      ['client', 1],
+  const empty = extInfo.encode({ extensions: [] })
+  const accept = serviceAccept.encode({ serviceName: 'ssh-userauth' })
+  const ask = serviceRequest.encode({ serviceName: 'ssh-userauth' })
+
+  test.each([
+    ['a server, first of all', 'server', [], true],
+    ['a server, behind noise', 'server', [ignore.encode({ data: new Uint8Array(0) })], true],
+    ['a server, twice at once', 'server', [empty], false],
+    ['a server, in front of SERVICE_ACCEPT', 'server', [Uint8Array.of(53)], false],
+    ['a server, during authentication', 'server', [accept], true],
+    ['a server, during authentication, a second time', 'server', [empty, accept, Uint8Array.of(51)], true],
+    ['a server, during authentication, a third time', 'server', [empty, accept, empty], false],
+    ['a client, first of all', 'client', [], true],
+    ['a client, twice', 'client', [empty], false],
+    ['a client, behind something else', 'client', [ask], false],
+  ] as const)('%s', (_, role, before, isLegal) => {
+    const puppet = new Puppet({ role }).handshake()
+    for (const message of before) puppet.send(message)
+    settle(puppet.transport)
+    puppet.send(empty)
+    const run = (): unknown => settle(puppet.transport)
+    if (isLegal) expect(run()).toMatchObject([{ type: 'ext-info' }])
+    else expect(run).toThrow(/EXT_INFO/)
+  })
+
+  test('a client that has not offered it takes a second EXT_INFO right in front of SUCCESS only', () => {
+    for (const [next, isLegal] of [
+      [52, true],
+      [51, false],
     ] as const) {
-      const puppet = new Puppet({ role }).handshake()
-      for (let i = 0; i < times; i++) {
-        puppet.send(empty)
-        expect(settle(puppet.transport)).toMatchObject([{ type: 'ext-info' }])
-      }
-      puppet.send(empty)
-      expect(() => settle(puppet.transport)).toThrow(/EXT_INFO/)
+      const extensions = new PeerExtensions('client')
+      extensions.receive(empty)
+      extensions.passed(serviceAccept.number)
+      extensions.receive(empty)
+      if (isLegal) extensions.passed(next)
+      else expect(() => extensions.passed(next)).toThrow(/in front of SUCCESS/)
     }
   })
 

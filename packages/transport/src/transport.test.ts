@@ -44,7 +44,7 @@ describe('the first key exchange', () => {
       const pair = { client: makeClient({ algorithms: { kex: [kex] } }), server: makeServer() }
       const events = run(pair)
       expect(events.client.map(({ type }) => type)).toEqual(['ident', 'ask-host-key', 'keys', 'ext-info'])
-      expect(events.server.map(({ type }) => type)).toEqual(['ident', 'ask-signature', 'keys'])
+      expect(events.server.map(({ type }) => type)).toEqual(['ident', 'ask-signature', 'keys', 'ext-info'])
       expect(events.client[2]).toMatchObject({ first: true, negotiated: { kex, strict: true } })
       expect(pair.client.sessionId).toEqual(pair.server.sessionId)
       expect(pair.client.sessionId?.length).toBeGreaterThanOrEqual(32)
@@ -87,6 +87,7 @@ describe('the first key exchange', () => {
       'out kexEcdhInit',
       'in kexEcdhReply',
       'out newKeys',
+      'out extInfo',
       'in newKeys',
       'in extInfo',
     ])

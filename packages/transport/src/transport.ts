@@ -10,15 +10,8 @@ import {
   ProtocolError,
   UsageError,
 } from '@hawser/wire'
-import { LimitError } from './errors.ts'
 import type { TransportEvent } from './event.ts'
-import {
-  extInfoMarker,
-  readExtInfo,
-  readSignatureAlgorithms,
-  serverExtInfo,
-  strictMarker,
-} from './ext-info.ts'
+import { extInfoMarker, PeerExtensions, strictMarker, userExtInfo } from './ext-info.ts'
 import { checkHostKey, checkSignatureBlob, type HostProof, proofOf } from './host-key.ts'
 import { type Ident, IdentReader } from './ident.ts'
 import { KeyExchange, messageName, type NewKeys } from './kex/exchange.ts'
@@ -28,6 +21,7 @@ import {
   debug,
   disconnect,
   extInfo,
+  farewell,
   ignore,
   type KexInit,
   kexInit,
@@ -40,6 +34,7 @@ import type { Negotiated } from './negotiate.ts'
 import { resolveOptions, type TransportConfig, type TransportOptions } from './options.ts'
 import { Outgoing } from './outgoing.ts'
 import { PacketReader } from './packet.ts'
+import { Patience } from './patience.ts'
 import { type Quirk, quirksOf } from './quirks.ts'
 import { limitsFor, type RekeyLimits, rekeyDue } from './rekey.ts'
 import { type Ask, awaited, dispatch, type ReceivePhase, receipt, type SendPhase } from './state.ts'
@@ -69,16 +64,16 @@ export class Transport {
   #authenticated = false
   #strict = false
   #peerTakesExtInfo = false
-  #extInfos = 0
-  #exchanges = 0
-  #idle = 0
+  readonly #patience = new Patience()
   #remoteIdent: Ident | undefined
   #quirks: ReadonlySet<Quirk> = new Set()
   #sessionId: Uint8Array | undefined
   #hostKey: Uint8Array | undefined
   #proof: HostProof | undefined
   #negotiated: Negotiated | undefined
-  #serverSigAlgs: readonly string[] | undefined
+  readonly #extensions: PeerExtensions
+  #firstHostKey: Uint8Array | undefined
+  #announcedFor = false
   #limitsOut: RekeyLimits | undefined
   #limitsIn: RekeyLimits | undefined
   #delayedIn: CompressionAlgorithm | undefined
@@ -91,6 +86,7 @@ export class Transport {
   constructor(options: TransportOptions) {
     this.#config = resolveOptions(options)
     const { role, crypto, ident, greeting, trace } = this.#config
+    this.#extensions = new PeerExtensions(role)
     this.#identReader = new IdentReader(role)
     this.#reader = new PacketReader(crypto.backend)
     this.#outgoing = new Outgoing(crypto.backend)
@@ -131,7 +127,17 @@ export class Transport {
 
   /** Client: the signature algorithms for user keys that the server announced (RFC 8308 §3.1). */
   get serverSigAlgs(): readonly string[] | undefined {
-    return this.#serverSigAlgs
+    return this.#extensions.signatureAlgorithms
+  }
+
+  /** The server's host key blob of the first key exchange, as both sides know it. */
+  get firstHostKey(): Uint8Array | undefined {
+    return this.#firstHostKey
+  }
+
+  /** What the peer has announced (RFC 8308). */
+  get extensions(): PeerExtensions {
+    return this.#extensions
   }
 
   /** Whether messages of higher layers leave at once: the first keys are there, and no key exchange of ours is going on. */
@@ -231,10 +237,7 @@ export class Transport {
 
   /** Client: the host key is not trusted; ends the connection with HOST_KEY_NOT_VERIFIABLE. */
   rejectHostKey(why: string): void {
-    const result = this.#answer('host-key')
-    if (result === undefined) return
-    erase(result.secret)
-    this.disconnect(DisconnectReason.hostKeyNotVerifiable, why)
+    this.#giveUp('host-key', DisconnectReason.hostKeyNotVerifiable, why)
   }
 
   /** Server: `signature` is the SSH signature blob over the data that was asked for. */
@@ -249,10 +252,7 @@ export class Transport {
 
   /** Server: the host key could not sign; ends the connection with KEY_EXCHANGE_FAILED. */
   failSignature(why: string): void {
-    const result = this.#answer('signature')
-    if (result === undefined) return
-    erase(result.secret)
-    this.disconnect(DisconnectReason.keyExchangeFailed, why)
+    this.#giveUp('signature', DisconnectReason.keyExchangeFailed, why)
   }
 
   /**
@@ -287,6 +287,24 @@ export class Transport {
     this.#rekeyLater = undefined
     this.#config.trace?.({ layer: 'transport', type: 'rekey', why })
     this.#startExchange(false)
+  }
+
+  /** Sends a ping, once authenticated, to a peer that takes them; the event `pong` brings `data` back. */
+  ping(data: Uint8Array): void {
+    if (this.#ended) return
+    if (!this.#authenticated || !this.#extensions.ping)
+      throw new UsageError('ping: the peer has not announced ping@openssh.com, or nobody is logged in yet')
+    this.#whenReady(ping.encode({ data }))
+  }
+
+  /**
+   * Server: tells the client which signature algorithms the user's keys may sign by, once it is known who that is.
+   * Only before authentication, once, and if the client takes that (`ext-info-in-auth@openssh.com`); otherwise nothing happens.
+   */
+  announceFor(signatureAlgorithms: readonly string[]): void {
+    if (this.#ended || this.#authenticated || this.#announcedFor || !this.#extensions.inAuth) return
+    this.#announcedFor = true
+    this.#whenReady(userExtInfo(signatureAlgorithms))
   }
 
   /** Answers a message that a higher layer does not know (RFC 4253 §11.4). */
@@ -327,6 +345,8 @@ export class Transport {
 
   #receivePayload(payload: Uint8Array, seq: number): TransportEvent | undefined {
     const number = payload[0] as number
+    if (this.#negotiated !== undefined && !this.#authenticated && number > 4 && number !== extInfo.number)
+      this.#extensions.passed(number)
     switch (receipt(this.#receiving, this.#config.role, number)) {
       case 'deliver':
         if (number < 50) this.#traceMessage('in', number, payload.length)
@@ -336,7 +356,7 @@ export class Transport {
         return this.#handle(number, payload, seq)
       case 'unimplemented':
         this.#traceMessage('in', number, payload.length)
-        this.#countIdle()
+        if (!this.#authenticated) this.#patience.idle()
         this.unimplemented(seq)
         return undefined
       case 'refuse':
@@ -351,18 +371,18 @@ export class Transport {
       case disconnect.number:
         return this.#disconnected(payload)
       case ignore.number: // its content means nothing (RFC 4253 §11.2)
-        this.#countIdle()
+        if (!this.#authenticated) this.#patience.idle()
         return undefined
       case unimplemented.number:
-        this.#countIdle()
+        if (!this.#authenticated) this.#patience.idle()
         this.#unknownToPeer(unimplemented.decode(payload).packetSequenceNumber)
         return undefined
       case debug.number:
-        this.#countIdle()
+        if (!this.#authenticated) this.#patience.idle()
         this.#note(`debug message of the peer: ${debug.decode(payload).message}`)
         return undefined
       case extInfo.number:
-        return this.#extInfo(payload)
+        return { type: 'ext-info', extensions: this.#extensions.receive(payload) }
       case kexInit.number:
         this.#kexInit(payload, seq)
         return undefined
@@ -370,10 +390,11 @@ export class Transport {
         newKeys.decode(payload)
         return this.#newKeys()
       case ping.number:
-        this.#pong(pong.encode(ping.decode(payload)))
+        this.#patience.ping(this.#outgoing.queued)
+        this.#whenReady(pong.encode(ping.decode(payload)))
         return undefined
       case pong.number:
-        return undefined
+        return { type: 'pong', data: pong.decode(payload).data }
       default:
         return this.#kexStep(number, payload)
     }
@@ -395,30 +416,8 @@ export class Transport {
     return { type: 'disconnect', by: 'remote', reason, description }
   }
 
-  /** RFC 8308 §2.4: once after the first NEWKEYS, and from a server once more before SUCCESS. */
-  #extInfo(payload: Uint8Array): TransportEvent {
-    this.#extInfos++
-    if (this.#extInfos > (this.#config.role === 'client' ? 2 : 1))
-      throw new ProtocolError(`EXT_INFO for the ${this.#extInfos}. time (RFC 8308 §2.4)`)
-    const extensions = readExtInfo(payload)
-    const algorithms = extensions.get('server-sig-algs')
-    if (this.#config.role === 'client' && algorithms !== undefined)
-      this.#serverSigAlgs = readSignatureAlgorithms(algorithms)
-    return { type: 'ext-info', extensions }
-  }
-
-  /** Messages that lead nowhere cost the peer nothing: before it is authenticated there is an end to them. */
-  #countIdle(): void {
-    if (this.#authenticated) return
-    if (++this.#idle > limits.idleMessagesBeforeAuthentication)
-      throw new LimitError(
-        'idle-messages',
-        `more than ${limits.idleMessagesBeforeAuthentication} messages without effect before authentication`,
-      )
-  }
-
-  /** Higher layers wait from our KEXINIT to our NEWKEYS, and so does the answer to a ping (RFC 4253 §7.1). */
-  #pong(message: Uint8Array): void {
+  /** Higher layers wait from our KEXINIT to our NEWKEYS, and so does this (RFC 4253 §7.1). */
+  #whenReady(message: Uint8Array): void {
     if (this.ready) this.#write(message)
     else this.#outgoing.hold(message)
   }
@@ -436,11 +435,7 @@ export class Transport {
     const theirs = kexInit.decode(payload)
     const first = this.#receiving === 'first-kexinit'
     if (first) this.#readFlags(theirs, seq)
-    if (!this.#authenticated && ++this.#exchanges > limits.exchangesBeforeAuthentication)
-      throw new LimitError(
-        'key-exchanges',
-        `more than ${limits.exchangesBeforeAuthentication} key exchanges before authentication`,
-      )
+    if (!this.#authenticated) this.#patience.exchange()
     this.#rekey('the peer asked for it')
     const message = this.#current().begin(theirs, payload, {
       ident: (this.#remoteIdent as Ident).raw,
@@ -487,6 +482,13 @@ export class Transport {
     return { type: 'ask-host-key', algorithm, key, publicKey, first, changed }
   }
 
+  #giveUp(type: Ask['type'], reason: DisconnectReason, why: string): void {
+    const result = this.#answer(type)
+    if (result === undefined) return
+    erase(result.secret)
+    this.disconnect(reason, why)
+  }
+
   /** What was asked for, now answered; undefined after the end, when answers come too late. */
   #answer(type: Ask['type']): KexResult | undefined {
     if (this.#ended) return undefined
@@ -500,6 +502,7 @@ export class Transport {
   #finishExchange(result: KexResult): void {
     const exchange = this.#current()
     this.#sessionId ??= result.hash
+    this.#firstHostKey ??= result.hostKey
     const keys = exchange.keys(result, this.#sessionId)
     this.#newKeysIn = keys
     this.#limitsOut = limitsFor(this.#config.rekey, keys.cipherOut)
@@ -507,8 +510,8 @@ export class Transport {
     this.#write(newKeys.encode({}))
     this.#outgoing.use(keys.sealer, keys.compressionOut, this.#authenticated, this.#strict)
     this.#sending = this.#authenticated ? 'open-authenticated' : 'open'
-    if (exchange.first && this.#config.role === 'server' && this.#peerTakesExtInfo)
-      this.#write(serverExtInfo(this.#config.serverSigAlgs))
+    if (exchange.first && this.#peerTakesExtInfo)
+      this.#write(this.#extensions.offer(this.#config.serverSigAlgs))
     this.#outgoing.release(this.#authenticated)
   }
 
@@ -542,10 +545,9 @@ export class Transport {
     if (!this.#authenticated || this.#exchange !== undefined) return
     if (this.#rekeyLater !== undefined) return this.#rekey(this.#rekeyLater)
     if (this.#quirks.has('no-rekey')) return
-    if (rekeyDue(this.#limitsOut as RekeyLimits, this.#outgoing.used))
-      this.#rekey('enough was sent with these keys')
-    else if (rekeyDue(this.#limitsIn as RekeyLimits, this.#reader))
-      this.#rekey('enough was received with these keys')
+    const isSentDue = rekeyDue(this.#limitsOut as RekeyLimits, this.#outgoing.used)
+    if (isSentDue || rekeyDue(this.#limitsIn as RekeyLimits, this.#reader))
+      this.#rekey(`enough was ${isSentDue ? 'sent' : 'received'} with these keys`)
   }
 
   // — sending —
@@ -568,13 +570,7 @@ export class Transport {
   #end(reason: DisconnectReason, description: string): void {
     this.#ended = true
     this.#forget()
-    this.#write(
-      disconnect.encode({
-        reasonCode: reason,
-        description: description.slice(0, limits.description),
-        languageTag: '',
-      }),
-    )
+    this.#write(farewell(reason, description))
   }
 
   /** Frees what nobody will ask for again. */

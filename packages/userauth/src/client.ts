@@ -4,6 +4,9 @@ import type { Signer } from '@hawser/keys'
 import { equal, ProtocolError, Reader, type Trace, UsageError, utf8Encode } from '@hawser/wire'
 import {
   hostbasedSignedData,
+  hostboundData,
+  hostboundMethod,
+  hostboundSignedData,
   keyboardInteractiveData,
   passwordChangeData,
   passwordData,
@@ -26,19 +29,30 @@ import {
   type Prompt,
   signatureNameOf,
 } from './methods.ts'
-import { hostbasedSignatureData, publickeySignatureData, type SignatureSubject } from './signature-data.ts'
+import {
+  hostbasedSignatureData,
+  hostboundSignatureData,
+  publickeySignatureData,
+  type SignatureSubject,
+} from './signature-data.ts'
 
 /** Most banners, and most rounds of questions in one try. */
 const mostBanners = 64
 const mostRounds = 64
 
-export interface UserauthClientOptions {
+/** What a server has said about logins by keys. */
+export interface ServerAnnouncement {
+  /** Signature algorithms that it takes (RFC 8308 §3.1). */
+  readonly serverSigAlgs?: readonly string[] | undefined
+  /** Its host key blob, when it takes logins that name it (OpenSSH PROTOCOL §3.1): they are then bound to it. */
+  readonly boundTo?: Uint8Array | undefined
+}
+
+export interface UserauthClientOptions extends ServerAnnouncement {
   readonly user: string
   /** Default `ssh-connection`. */
   readonly service?: string
   readonly sessionId: Uint8Array
-  /** Signature algorithms that the server announced (RFC 8308 §3.1). */
-  readonly serverSigAlgs?: readonly string[]
   readonly trace?: Trace
 }
 
@@ -94,7 +108,9 @@ export class UserauthClient {
   readonly #user: string
   readonly #service: string
   readonly #sessionId: Uint8Array
-  #serverSigAlgs: readonly string[] | undefined
+  #server: ServerAnnouncement
+  /** The host key that the current try is bound to. */
+  #boundTo: Uint8Array | undefined
   readonly #trace: Trace | undefined
   readonly #inbox: Uint8Array[] = []
   readonly #output: Uint8Array[] = []
@@ -109,13 +125,13 @@ export class UserauthClient {
     this.#user = options.user
     this.#service = options.service ?? connectionService
     this.#sessionId = options.sessionId
-    this.#serverSigAlgs = options.serverSigAlgs
+    this.#server = options
     this.#trace = options.trace
   }
 
-  /** The server has announced its signature algorithms, or others than before: they count from the next try on. */
-  announced(serverSigAlgs: readonly string[] | undefined): void {
-    this.#serverSigAlgs = serverSigAlgs
+  /** The server has announced what it takes, or something else than before: it counts from the next try on. */
+  announced(server: ServerAnnouncement): void {
+    this.#server = server
   }
 
   /** Stores a payload (numbers 50 to 79). Never throws. After success one is kept, for `poll` to complain about. */
@@ -186,7 +202,9 @@ export class UserauthClient {
     const key = attempt.signer.publicKey.blob
     const data =
       attempt.method === 'publickey'
-        ? publickeySignedData.encode({ signed: true, algorithm, key, signature })
+        ? this.#boundTo === undefined
+          ? publickeySignedData.encode({ signed: true, algorithm, key, signature })
+          : hostboundSignedData.encode({ signed: true, algorithm, key, hostKey: this.#boundTo, signature })
         : hostbasedSignedData.encode({
             algorithm,
             key,
@@ -231,14 +249,20 @@ export class UserauthClient {
 
   #attemptSigned(attempt: SignedAttempt): void {
     const algorithm = this.#signatureAlgorithm(attempt)
+    this.#boundTo = attempt.method === 'publickey' ? this.#server.boundTo : undefined
     if (algorithm === undefined) {
       this.#state = { at: 'signature-asked', attempt, algorithm: attempt.signer.algorithms[0] ?? 'none' }
       const ours = attempt.signer.algorithms.join(', ') || 'none'
-      const theirs = this.#serverSigAlgs?.join(', ') ?? 'none'
+      const theirs = this.#server.serverSigAlgs?.join(', ') ?? 'none'
       this.#fail('given-up', `the key signs by ${ours} and the server takes ${theirs}`, false)
     } else if (attempt.method === 'publickey' && attempt.probe !== false) {
       const key = attempt.signer.publicKey.blob
-      this.#request(attempt, publickeyData.encode({ signed: false, algorithm, key }))
+      const query = { signed: false, algorithm, key }
+      const hostKey = this.#boundTo
+      this.#request(
+        attempt,
+        hostKey === undefined ? publickeyData.encode(query) : hostboundData.encode({ ...query, hostKey }),
+      )
       this.#state = { at: 'probe-sent', attempt, algorithm }
     } else this.#askSignature(attempt, algorithm)
   }
@@ -249,7 +273,7 @@ export class UserauthClient {
   #signatureAlgorithm(attempt: SignedAttempt): string | undefined {
     if (attempt.method === 'publickey' && attempt.algorithm !== undefined) return attempt.algorithm
     const { algorithms } = attempt.signer
-    const announced = this.#serverSigAlgs
+    const announced = this.#server.serverSigAlgs
     if (announced === undefined || algorithms.length === 1) return algorithms[0]
     // OpenSSH announces no names of certificates: who takes the plain signature takes it with a certificate too.
     return algorithms.find((name) => announced.includes(name) || announced.includes(signatureNameOf(name)))
@@ -266,7 +290,9 @@ export class UserauthClient {
     }
     const data =
       attempt.method === 'publickey'
-        ? publickeySignatureData(subject)
+        ? this.#boundTo === undefined
+          ? publickeySignatureData(subject)
+          : hostboundSignatureData({ ...subject, hostKey: this.#boundTo })
         : hostbasedSignatureData({ ...subject, hostName: attempt.host, clientUser: attempt.user })
     this.#state = { at: 'signature-asked', attempt, algorithm }
     this.#events.push({ type: 'ask-signature', signer, algorithm, data })
@@ -346,13 +372,14 @@ export class UserauthClient {
   }
 
   #request(attempt: Attempt, data: Uint8Array, algorithm?: string): void {
+    const isBound = attempt.method === 'publickey' && this.#boundTo !== undefined
+    const methodName = isBound ? hostboundMethod : attempt.method
     this.#trace?.({
       layer: 'userauth',
       type: 'attempt',
-      method: attempt.method,
+      method: methodName,
       detail: algorithm ?? 'requested',
     })
-    const { method: methodName } = attempt
     this.#send(
       'userauthRequest',
       userauthRequest.encode({

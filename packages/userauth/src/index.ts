@@ -1,4 +1,9 @@
-export { UserauthClient, type UserauthClientEvent, type UserauthClientOptions } from './client.ts'
+export {
+  type ServerAnnouncement,
+  UserauthClient,
+  type UserauthClientEvent,
+  type UserauthClientOptions,
+} from './client.ts'
 export { AuthenticationError, TooManyAttemptsError } from './errors.ts'
 export * as messages from './messages.ts'
 export { isUserauthMessage, messageLimits } from './messages.ts'
@@ -13,4 +18,9 @@ export {
   type Prompt,
 } from './methods.ts'
 export { UserauthServer, type UserauthServerEvent, type UserauthServerOptions } from './server.ts'
-export { hostbasedSignatureData, publickeySignatureData, type SignatureSubject } from './signature-data.ts'
+export {
+  hostbasedSignatureData,
+  hostboundSignatureData,
+  publickeySignatureData,
+  type SignatureSubject,
+} from './signature-data.ts'

@@ -111,6 +111,26 @@ export const publickeySignedData = struct('publickey with signature', {
   signature: string,
 })
 
+/** The method of {@link hostboundData} (OpenSSH PROTOCOL §3.1). */
+export const hostboundMethod = 'publickey-hostbound-v00@openssh.com'
+
+/** OpenSSH PROTOCOL §3.1: as {@link publickeyData}, and the server's host key. */
+export const hostboundData = struct('publickey-hostbound', {
+  signed: boolean,
+  algorithm: ascii,
+  key: string,
+  hostKey: string,
+})
+
+/** OpenSSH PROTOCOL §3.1; `signed` is true. */
+export const hostboundSignedData = struct('publickey-hostbound with signature', {
+  signed: boolean,
+  algorithm: ascii,
+  key: string,
+  hostKey: string,
+  signature: string,
+})
+
 /** RFC 4256 §3.1; the submethods are a comma-separated list of hints. */
 export const keyboardInteractiveData = struct('keyboard-interactive', {
   languageTag: ascii,

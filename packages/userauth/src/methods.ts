@@ -94,6 +94,8 @@ export type AuthRequest = RequestBase &
         readonly method: 'publickey'
         /** False: a query whether the key would do. Accepting it says yes; it authenticates nobody. */
         readonly signed: boolean
+        /** The client has named this connection's host key, and signed that, too (`publickey-hostbound-v00@openssh.com`). */
+        readonly hostbound: boolean
       })
     | {
         readonly method: 'keyboard-interactive'

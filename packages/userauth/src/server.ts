@@ -1,10 +1,21 @@
 /** The server's side of authentication (RFC 4252, RFC 4256): requests in order, each answered once, signatures checked before anybody hears of them. */
 
 import type { PublicKey, VerifySignature } from '@hawser/keys'
-import { DisconnectReason, ProtocolError, Reader, type Trace, UsageError, utf8Decode } from '@hawser/wire'
+import {
+  DisconnectReason,
+  equal,
+  ProtocolError,
+  Reader,
+  type Trace,
+  UsageError,
+  utf8Decode,
+} from '@hawser/wire'
 import { TooManyAttemptsError } from './errors.ts'
 import {
   hostbasedSignedData,
+  hostboundData,
+  hostboundMethod,
+  hostboundSignedData,
   keyboardInteractiveData,
   passwordChangeData,
   passwordData,
@@ -19,14 +30,21 @@ import {
   userauthRequest,
   userauthSuccess,
 } from './messages.ts'
-import { type AuthRequest, connectionService, keyTypeOf, type Prompt } from './methods.ts'
-import { hostbasedSignatureData, publickeySignatureData, type SignatureSubject } from './signature-data.ts'
+import { type AuthRequest, connectionService, keyTypeOf, type Prompt, signatureNameOf } from './methods.ts'
+import {
+  hostbasedSignatureData,
+  hostboundSignatureData,
+  publickeySignatureData,
+  type SignatureSubject,
+} from './signature-data.ts'
 
 /** Messages that a client may send ahead of our answers (RFC 4252 §5.1 lets it send several requests). */
 const mostPipelined = 32
 
 export interface UserauthServerOptions {
   readonly sessionId: Uint8Array
+  /** The host key blob of the first key exchange: logins that name it are taken then (OpenSSH PROTOCOL §3.1). */
+  readonly hostKey?: Uint8Array
   readonly verify: VerifySignature
   /** Named in FAILURE until `reject` names others. */
   readonly methods: readonly string[]
@@ -36,6 +54,8 @@ export interface UserauthServerOptions {
   readonly maxRequests?: number
   /** Signature algorithms that are taken. Default: whatever `verify` takes. */
   readonly signatureAlgorithms?: readonly string[]
+  /** Those that are taken from the keys of `user`, in place of `signatureAlgorithms`; undefined for users without a list of their own. */
+  readonly signatureAlgorithmsOf?: ((user: string) => readonly string[] | undefined) | undefined
   /**
    * False leaves the check of signatures to the application, which gets `signature`, `signedData` and `verified: false`,
    * and whose `accept` then lets the user in. Default true.
@@ -45,6 +65,8 @@ export interface UserauthServerOptions {
 }
 
 export type UserauthServerEvent =
+  /** Who wants to log in is known, or is another than before, and has signature algorithms of their own: announce them. */
+  | { readonly type: 'user'; readonly user: string; readonly signatureAlgorithms: readonly string[] }
   /** Answer: accept, reject, or (by method) pkOk, prompt, changePassword. */
   | { readonly type: 'request'; readonly request: AuthRequest }
   /** The answers to `prompt`, as many as prompts. Answer again as to a request. */
@@ -86,6 +108,7 @@ export class UserauthServer {
   #state: State = { at: 'idle' }
   #methods: readonly string[]
   #identity: { readonly user: string; readonly service: string } | undefined
+  #signatureAlgorithms: readonly string[] | undefined
   #halfFailures = 0
   #messages = 0
   #noneSeen = false
@@ -96,6 +119,7 @@ export class UserauthServer {
 
   constructor(options: UserauthServerOptions) {
     this.#options = options
+    this.#signatureAlgorithms = options.signatureAlgorithms
     this.#maxAttempts = options.maxAttempts ?? 6
     this.#maxRequests = options.maxRequests ?? 128
     this.#methods = options.methods
@@ -243,6 +267,7 @@ export class UserauthServer {
     const before = this.#identity
     const reset = before !== undefined && (before.user !== user || before.service !== service)
     if (reset) this.#methods = this.#options.methods
+    if (before?.user !== user) this.#known(user)
     this.#identity = { user, service }
     this.#trace?.({ layer: 'userauth', type: 'attempt', method: methodName, detail: 'requested' })
     const base = { user, service, reset }
@@ -264,6 +289,8 @@ export class UserauthServer {
       }
       case 'publickey':
         return this.#publickey(base, data)
+      case hostboundMethod:
+        return this.#hostbound(base, data)
       case 'hostbased':
         return this.#hostbased(base, data)
       default:
@@ -271,25 +298,55 @@ export class UserauthServer {
     }
   }
 
+  #known(user: string): void {
+    const { signatureAlgorithms, signatureAlgorithmsOf } = this.#options
+    const own = signatureAlgorithmsOf?.(user)
+    this.#signatureAlgorithms = own ?? signatureAlgorithms
+    if (own !== undefined) this.#events.push({ type: 'user', user, signatureAlgorithms: own })
+  }
+
   #surface(request: AuthRequest): void {
     this.#state = { at: 'deciding', request }
     this.#events.push({ type: 'request', request })
   }
 
-  #publickey(base: { user: string; service: string; reset: boolean }, data: Uint8Array): void {
-    const signed = data.length > 0 && data[0] !== 0
-    const { algorithm, key: blob, ...more } = (signed ? publickeySignedData : publickeyData).decode(data)
-    const key = this.#usableKey(algorithm, blob)
-    if (key === undefined) return this.#refuse('publickey', !signed, false)
-    const common = { ...base, method: 'publickey', key, algorithm } as const
-    if (!('signature' in more)) return this.#surface({ ...common, signed: false, verified: false })
-    const signature = more.signature as Uint8Array
-    const signedData = publickeySignatureData(this.#subject(base, algorithm, blob))
+  #publickey(base: RequestFacts, data: Uint8Array): void {
+    const decoded = isSigned(data) ? publickeySignedData.decode(data) : publickeyData.decode(data)
+    const subject = this.#subject(base, decoded.algorithm, decoded.key)
+    this.#byKey(base, decoded, false, () => publickeySignatureData(subject))
+  }
+
+  /** OpenSSH PROTOCOL §3.1. */
+  #hostbound(base: RequestFacts, data: Uint8Array): void {
+    const decoded = isSigned(data) ? hostboundSignedData.decode(data) : hostboundData.decode(data)
+    const { hostKey } = this.#options
+    if (hostKey === undefined) return this.#refuse(hostboundMethod, !decoded.signed, false)
+    if (!equal(decoded.hostKey, hostKey))
+      throw new ProtocolError(
+        'a login that is bound to another host key than that of this connection: somebody may be in the middle',
+        { code: 'SSH_HOSTBOUND_MISMATCH', disconnectReason: DisconnectReason.hostKeyNotVerifiable },
+      )
+    const subject = this.#subject(base, decoded.algorithm, decoded.key)
+    this.#byKey(base, decoded, true, () => hostboundSignatureData({ ...subject, hostKey }))
+  }
+
+  #byKey(
+    base: RequestFacts,
+    decoded: { algorithm: string; key: Uint8Array; signed: boolean; signature?: Uint8Array },
+    hostbound: boolean,
+    toSign: () => Uint8Array,
+  ): void {
+    const { algorithm, signature } = decoded
+    const key = this.#usableKey(algorithm, decoded.key)
+    if (key === undefined) return this.#refuse('publickey', signature === undefined, false)
+    const common = { ...base, method: 'publickey', key, algorithm, hostbound } as const
+    if (signature === undefined) return this.#surface({ ...common, signed: false, verified: false })
+    const signedData = toSign()
     const verified = this.#verified(common, signedData, signature)
     if (verified !== undefined) this.#surface({ ...common, signed: true, verified, signature, signedData })
   }
 
-  #hostbased(base: { user: string; service: string; reset: boolean }, data: Uint8Array): void {
+  #hostbased(base: RequestFacts, data: Uint8Array): void {
     const { algorithm, key: blob, hostName, clientUser, signature } = hostbasedSignedData.decode(data)
     const key = this.#usableKey(algorithm, blob)
     if (key === undefined) return this.#refuse('hostbased', false, false)
@@ -314,16 +371,17 @@ export class UserauthServer {
     return undefined
   }
 
-  #subject(base: { user: string; service: string }, algorithm: string, key: Uint8Array): SignatureSubject {
+  #subject(base: RequestFacts, algorithm: string, key: Uint8Array): SignatureSubject {
     return { sessionId: this.#options.sessionId, user: base.user, service: base.service, algorithm, key }
   }
 
   /** The key, when the algorithm is taken and is one of the key's type. */
   #usableKey(algorithm: string, blob: Uint8Array): PublicKey | undefined {
-    const taken = this.#options.signatureAlgorithms
+    const taken = this.#signatureAlgorithms
     const type = keyTypeIn(blob)
     if (type === undefined || type !== keyTypeOf(algorithm)) return undefined
-    if (taken !== undefined && !taken.includes(algorithm)) return undefined
+    if (taken !== undefined && !taken.includes(algorithm) && !taken.includes(signatureNameOf(algorithm)))
+      return undefined
     return { type, blob }
   }
 
@@ -372,6 +430,17 @@ export class UserauthServer {
     const number = payload[0] as number
     this.#trace?.({ layer: 'userauth', type: 'message', direction: 'in', name, number, size: payload.length })
   }
+}
+
+interface RequestFacts {
+  readonly user: string
+  readonly service: string
+  readonly reset: boolean
+}
+
+/** Whether a request by a key has a signature, or asks about the key. */
+function isSigned(data: Uint8Array): boolean {
+  return data.length > 0 && data[0] !== 0
 }
 
 /** The method part of a password request, with or without a change (RFC 4252 §8). */

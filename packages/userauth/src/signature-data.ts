@@ -1,7 +1,7 @@
-/** The one place that builds what a user's or host's key signs (RFC 4252 §7, §9). */
+/** The one place that builds what a user's or host's key signs (RFC 4252 §7, §9; OpenSSH PROTOCOL §3.1). */
 
 import { Writer } from '@hawser/wire'
-import { hostbasedData, publickeyData, userauthRequest } from './messages.ts'
+import { hostbasedData, hostboundData, hostboundMethod, publickeyData, userauthRequest } from './messages.ts'
 
 /** What every such signature covers: this session, this user, this service, this algorithm and key. */
 export interface SignatureSubject {
@@ -17,6 +17,12 @@ export interface SignatureSubject {
 export function publickeySignatureData(o: SignatureSubject): Uint8Array {
   const data = publickeyData.encode({ signed: true, algorithm: o.algorithm, key: o.key })
   return underSession(o, 'publickey', data)
+}
+
+/** OpenSSH PROTOCOL §3.1: this server, too. */
+export function hostboundSignatureData(o: SignatureSubject & { readonly hostKey: Uint8Array }): Uint8Array {
+  const { algorithm, key, hostKey } = o
+  return underSession(o, hostboundMethod, hostboundData.encode({ signed: true, algorithm, key, hostKey }))
 }
 
 /** RFC 4252 §9 */
