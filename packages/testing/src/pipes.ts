@@ -153,11 +153,17 @@ export class MemoryPipe {
     if (piece !== undefined) {
       this.#arrivingBytes -= piece.length
       this.delivered += piece.length
-      this.onData(piece)
-      if (this.#line.lends) piece.fill(0xa5)
+      if (this.#line.lends) this.#lend(Buffer.from(piece))
+      else this.onData(piece)
       ;(this.#peer as MemoryPipe).#drained(this.#arrivingBytes)
     }
     this.#schedule()
+  }
+
+  /** As a socket does it: Buffers, whose slice() is no copy. */
+  #lend(piece: Buffer): void {
+    this.onData(piece)
+    piece.fill(0xa5)
   }
 
   #drained(left: number): void {

@@ -139,6 +139,20 @@ describe('ByteQueue', () => {
     }
   })
 
+  test('what is kept is a copy also of an array whose slice() is a view, like a Buffer', () => {
+    class Views extends Uint8Array {
+      override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+        return this.subarray(start, end) as Uint8Array<ArrayBuffer>
+      }
+    }
+    const queue = new ByteQueue()
+    const lent = new Views(1_000_000).fill(1)
+    queue.push(lent)
+    queue.keep()
+    lent.fill(2)
+    expect(queue.take(3)).toEqual(Uint8Array.of(1, 1, 1))
+  })
+
   test('nothing is removed when there is too little', () => {
     const queue = new ByteQueue()
     queue.push(Uint8Array.of(1))

@@ -40,7 +40,8 @@ export class ByteQueue {
     const joined = before !== undefined && before.buffer === this.#kept.buffer
     const start = joined ? this.#keptEnd : 0
     if (before !== undefined ? !joined || start + length > this.#kept.length : length > mostKept) {
-      this.#chunks[at] = chunk.slice()
+      // Not slice(): that of a Buffer is a view.
+      this.#chunks[at] = new Uint8Array(chunk)
       return
     }
     if (this.#kept.length < length) this.#kept = new Uint8Array(keptSize(length))
