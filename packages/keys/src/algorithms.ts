@@ -1,6 +1,7 @@
 /** Which signature algorithms a type of key has (RFC 8332 §3, RFC 5656 §3.1.2, RFC 8709 §6). */
 
 import type { HashName } from '@hawser/crypto'
+import { webauthnEcdsa } from './key-types/webauthn.ts'
 
 export interface SignatureAlgorithm {
   /** The name in negotiation and in signature blobs. */
@@ -41,6 +42,7 @@ const rows: readonly SignatureAlgorithm[] = [
     hash: 'sha256',
     verifyOnly: true,
   },
+  { name: webauthnEcdsa, keyType: 'sk-ecdsa-sha2-nistp256@openssh.com', hash: 'sha256', verifyOnly: true },
 ]
 
 const byName: ReadonlyMap<string, SignatureAlgorithm> = new Map(rows.map((row) => [row.name, row]))

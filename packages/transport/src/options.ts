@@ -41,7 +41,7 @@ export interface TransportOptions {
   readonly policy?: SecurityPolicy
   /** Server, and required there: what it can prove itself with. */
   readonly hostKeys?: readonly HostKey[]
-  /** Server: the signature algorithms for user keys that EXT_INFO announces; default: all host key algorithms of the defaults. */
+  /** Server: the signature algorithms for user keys that EXT_INFO announces; default: all host key algorithms of the defaults, and those of security keys. */
   readonly serverSigAlgs?: readonly string[]
   /** Checks the host key's signature; default: `createVerifier(crypto)`, which takes `ssh-rsa` only when the algorithms name it. */
   readonly verify?: VerifySignature
@@ -64,6 +64,13 @@ export interface TransportConfig {
   readonly algorithms: AlgorithmNames
   readonly policy: SecurityPolicy
   readonly known: AlgorithmNames
+/** OpenSSH PROTOCOL.u2f: they sign for users, not for hosts. */
+const securityKeyAlgorithms = [
+  'sk-ssh-ed25519@openssh.com',
+  'sk-ecdsa-sha2-nistp256@openssh.com',
+  'webauthn-sk-ecdsa-sha2-nistp256@openssh.com',
+] as const
+
   readonly hostKeys: readonly HostKey[]
   readonly serverSigAlgs: readonly string[]
   readonly verify: VerifySignature
@@ -97,7 +104,7 @@ export function resolveOptions(options: TransportOptions): TransportConfig {
     known,
     policy,
     hostKeys,
-    serverSigAlgs: options.serverSigAlgs ?? defaults.serverHostKey,
+    serverSigAlgs: options.serverSigAlgs ?? [...defaults.serverHostKey, ...securityKeyAlgorithms],
     verify:
       options.verify ?? createVerifier(crypto, { insecure: algorithms.serverHostKey.includes('ssh-rsa') }),
     rekey: rekeyLimits(options.rekey),
@@ -152,13 +159,13 @@ function resolveAlgorithms(wished: Partial<AlgorithmNames>, known: AlgorithmName
   }
 }
 
-/** A server offers only what one of its keys can sign. */
+/** A server offers only what one of its keys can sign; what it may sign by with a key it may with the key's certificate. */
 function withHostKeys(algorithms: AlgorithmNames, hostKeys: readonly HostKey[]): AlgorithmNames {
   const able = new Set(hostKeys.flatMap((key) => key.algorithms))
   const serverHostKey = algorithms.serverHostKey.filter((name) => able.has(name))
   if (serverHostKey.length === 0)
     throw new UsageError(
-      `no host key fits algorithms.serverHostKey: the keys can do ${[...able].join(', ') || 'nothing'}, allowed are ${algorithms.serverHostKey.join(', ')}`,
+      `no host key fits algorithms.serverHostKey: the keys can do ${[...able].join(', ') || 'nothing'}, allowed are ${allowed.join(', ')}`,
     )
   return { ...algorithms, serverHostKey }
 }

@@ -9,6 +9,16 @@ test.each([
   ['ssh-ed25519-cert-v01@openssh.com', 'ssh-ed25519-cert-v01@openssh.com', 'ssh-ed25519'],
   ['sk-ssh-ed25519@openssh.com', 'sk-ssh-ed25519@openssh.com', 'sk-ssh-ed25519@openssh.com'],
   [
+    'webauthn-sk-ecdsa-sha2-nistp256@openssh.com',
+    'sk-ecdsa-sha2-nistp256@openssh.com',
+    'webauthn-sk-ecdsa-sha2-nistp256@openssh.com',
+  ],
+  [
+    'webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com',
+    'sk-ecdsa-sha2-nistp256-cert-v01@openssh.com',
+    'webauthn-sk-ecdsa-sha2-nistp256@openssh.com',
+  ],
+  [
     'sk-ssh-ed25519-cert-v01@openssh.com',
     'sk-ssh-ed25519-cert-v01@openssh.com',
     'sk-ssh-ed25519@openssh.com',

@@ -121,10 +121,10 @@ interface SignedRequest {
   readonly signedData?: Uint8Array
 }
 
-/** The key type that a signature algorithm is for (RFC 8332 §3: `rsa-sha2-*` are for `ssh-rsa` keys). */
+/** The key type that a signature algorithm is for (RFC 8332 §3: `rsa-sha2-*` are for `ssh-rsa` keys; OpenSSH PROTOCOL.u2f: `webauthn-sk-*` for `sk-*`). */
 export function keyTypeOf(algorithm: string): string {
   const rsa = /^rsa-sha2-(?:256|512)(-cert-v01@openssh\.com)?$/.exec(algorithm)
-  return rsa === null ? algorithm : `ssh-rsa${rsa[1] ?? ''}`
+  return rsa === null ? algorithm.replace(/^webauthn-(?=sk-)/, '') : `ssh-rsa${rsa[1] ?? ''}`
 }
 
 /** The algorithm name inside a signature made by `algorithm`: certificates sign by the name of their plain key. */

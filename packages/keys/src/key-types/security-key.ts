@@ -61,6 +61,8 @@ export interface SecurityKeyFacts {
   readonly userVerified: boolean
   /** Of all signatures of the security key, or of this key; one that does not grow hints at a copy. 0 where it is not kept. */
   readonly counter: number
+  /** The web site for which a browser asked, in signatures by `webauthn-sk-ecdsa-sha2-nistp256@openssh.com`. */
+  readonly origin?: string
 }
 
 /** Reads what follows the signature in a blob: byte flags, uint32 counter. */
