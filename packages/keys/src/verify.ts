@@ -14,6 +14,12 @@ import {
   type SecurityKeyFacts,
   securityKeyMessage,
 } from './key-types/security-key.ts'
+import {
+  readWebauthnClaims,
+  type WebauthnClaims,
+  webauthnEcdsa,
+  webauthnMessage,
+} from './key-types/webauthn.ts'
 import { readPublicBlob } from './public-blob.ts'
 
 /** Which keys and algorithms are good enough to be used. */
@@ -56,11 +62,11 @@ export function createVerifier(
     if ((touchRequired && !read.facts.userPresent) || (verifyRequired && !read.facts.userVerified))
       return false
     const { application } = ready.parts as { readonly application: Uint8Array }
-    return ready.verify(
-      chosen.hash,
-      securityKeyMessage(crypto.backend, application, read.facts, data),
-      read.raw,
-    )
+    const message =
+      read.claims === undefined
+        ? securityKeyMessage(crypto.backend, application, read.facts, data)
+        : webauthnMessage(crypto.backend, application, read.facts, read.claims, data)
+    return message !== undefined && ready.verify(chosen.hash, message, read.raw)
   }
 }
 
@@ -137,12 +143,14 @@ function verifierOf(backend: Backend, parts: PublicParts): ReturnType<Backend['v
 export function securityKeyFacts(signature: Uint8Array): SecurityKeyFacts | undefined {
   try {
     const from = new Reader(signature, 'signature')
-    const row = keyTypeNamed(from.ascii())
+    const name = from.ascii()
+    const row = keyTypeNamed(signatureAlgorithm(name)?.keyType ?? name)
     from.string()
     if (row === undefined || !isSecurityKey(row)) return undefined
     const { userPresent, userVerified, counter } = readSecurityKeyFacts(from)
+    const claims = name === webauthnEcdsa ? readWebauthnClaims(from) : undefined
     from.end()
-    return { userPresent, userVerified, counter }
+    return { userPresent, userVerified, counter, ...(claims === undefined ? {} : { origin: claims.origin }) }
   } catch (error) {
     if (error instanceof ProtocolError) return undefined
     throw error
@@ -155,6 +163,8 @@ interface ReadSignature {
   readonly raw: Uint8Array
   /** Of a security key. */
   readonly facts?: ReturnType<typeof readSecurityKeyFacts>
+  /** Of a browser. */
+  readonly claims?: WebauthnClaims
 }
 
 /** The raw signature in a blob that names exactly `algorithm`; undefined for anything else. */
@@ -169,9 +179,11 @@ function readSignature(
     if (from.ascii() !== algorithm) return undefined
     const encoded = from.string()
     const facts = isSecurityKey(row) ? readSecurityKeyFacts(from) : undefined
+    const claims = algorithm === webauthnEcdsa ? readWebauthnClaims(from) : undefined
     from.end()
     const raw = row.decodeSignature(encoded, key)
-    return raw === undefined ? undefined : { raw, ...(facts === undefined ? {} : { facts }) }
+    if (raw === undefined) return undefined
+    return { raw, ...(facts === undefined ? {} : { facts }), ...(claims === undefined ? {} : { claims }) }
   } catch (error) {
     if (error instanceof ProtocolError) return undefined
     throw error

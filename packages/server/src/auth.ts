@@ -1,8 +1,8 @@
 /** Who may log in: the application's handlers, asked with typed attempts; and refusals that tell nothing by their time. */
 
-import type { PublicKey } from '@hawser/keys'
+import { type PublicKey, type SecurityKeyFacts, securityKeyFacts } from '@hawser/keys'
 import type { AuthExchange, Awaitable } from '@hawser/session'
-import type { Prompt } from '@hawser/userauth'
+import type { AuthRequest, Prompt } from '@hawser/userauth'
 import { equal, utf8Encode } from '@hawser/wire'
 import { untilNextStep } from './limits.ts'
 
@@ -10,12 +10,14 @@ import { untilNextStep } from './limits.ts'
  * The answer to an attempt. Only a plain `true` lets in. `{ next }` is a partial success (RFC 4252 §5.1): this was right,
  * and one of the methods in `next` must follow. `{ methods }` refuses, and names what may be tried in place of the defaults.
  * `{ change }` asks the client for a new password, with these words; the handler is called again with it as `newPassword`.
+ * `{ touch: 'optional' }` lets in a security key, too, that nobody has touched for it; with `true` that is refused.
  */
 export type AuthDecision =
   | boolean
   | { readonly next: readonly string[] }
   | { readonly methods: readonly string[] }
   | { readonly change: string }
+  | { readonly touch: 'optional' }
 
 /** What every attempt says. */
 export interface AttemptBase {
@@ -45,6 +47,8 @@ export interface PublicKeyAttempt extends AttemptBase {
   readonly verified: boolean
   /** The proof names this server's host key, so that nobody in the middle could have passed it on (`publickey-hostbound-v00@openssh.com`). */
   readonly hostbound: boolean
+  /** What a security key (FIDO) says in its proof: touch, PIN, counter. Absent for other keys, and while the client only asks. */
+  readonly securityKey?: SecurityKeyFacts
 }
 
 export interface Dialog extends AttemptBase {
@@ -115,7 +119,9 @@ export function answerAttempt(
   }
   const decide = (decision: AuthDecision): void => {
     if (exchange.answered) return
-    if (decision === true) {
+    const isByKey = request.method === 'publickey' || request.method === 'hostbased'
+    const untouched = isByKey && factsOf(request)?.userPresent === false
+    if ((decision === true && !untouched) || isTouchOptional(decision, request)) {
       if (request.method !== 'publickey' || request.signed) accepted(request.user, request.method)
       exchange.accept()
     } else if (typeof decision !== 'object' || decision === null) refuse()
@@ -150,6 +156,18 @@ export function answerAttempt(
     else decide(decision)
   }
   consult()
+}
+
+/** What a security key says in a proof that has been checked. */
+function factsOf({ signature, verified }: SignedRequest): SecurityKeyFacts | undefined {
+  return signature === undefined || !verified ? undefined : securityKeyFacts(signature)
+}
+
+type SignedRequest = Extract<AuthRequest, { readonly method: 'publickey' | 'hostbased' }>
+
+function isTouchOptional(decision: AuthDecision, { method }: AuthRequest): boolean {
+  const isObject = typeof decision === 'object' && decision !== null
+  return method === 'publickey' && isObject && 'touch' in decision && decision.touch === 'optional'
 }
 
 /** Decisions come from applications: they may be anything. */
@@ -209,7 +227,8 @@ function ask(
         }) ?? false
       )
     }
-    case 'publickey':
+    case 'publickey': {
+      const facts = factsOf(request)
       return (
         handlers.publickey?.({
           ...base,
@@ -217,8 +236,10 @@ function ask(
           algorithm: request.algorithm,
           verified: request.verified,
           hostbound: request.hostbound,
+          ...(facts === undefined ? {} : { securityKey: facts }),
         }) ?? false
       )
+    }
     case 'keyboard-interactive':
       return (
         handlers.keyboardInteractive?.({

@@ -37,6 +37,11 @@ export interface AuthorizedKeysOptions {
    * `true` lets in, and then it is up to you to honour all of `restrictions`. Default: such certificates let nobody in.
    */
   readonly withRestrictions?: (login: CertifiedLogin, attempt: PublicKeyAttempt) => Awaitable<boolean>
+  /**
+   * Hears the counter of each proof by a security key, and lets in only by `true`: one that has not grown since the last time hints at
+   * a copy of the key. Keys that keep no counter say 0. Default: counters are not looked at, as in OpenSSH.
+   */
+  readonly counter?: (counter: number, attempt: PublicKeyAttempt) => Awaitable<boolean>
   /** Keys, authorities and certificates that no longer count. */
   readonly revoked?: RevocationList
 }
@@ -44,13 +49,14 @@ export interface AuthorizedKeysOptions {
 /**
  * A `publickey` handler: lets a user in who has one of the keys that `keysOf` gives for them, or a certificate by one of its
  * `cert-authority` lines: for this user or one of the line's `principals`, valid now, from where it says, not revoked.
+ * What lines and certificates say of security keys is seen to: `verify-required` and `no-touch-required`.
  * `keysOf` gives undefined for users that do not exist; it should take the same time for them.
  */
 export function authorizedKeys(
   keysOf: (user: string) => Awaitable<AuthorizedKeysSource | undefined>,
   options: AuthorizedKeysOptions = {},
 ): NonNullable<AuthHandlers['publickey']> {
-  return async (attempt) => {
+  const decide = async (attempt: PublicKeyAttempt): Promise<boolean | Touchable> => {
     const source = (await keysOf(attempt.user)) ?? []
     const entries = typeof source === 'string' ? parseAuthorizedKeys(source).entries : source.map(plain)
     if (options.revoked?.check(attempt.key) !== undefined) return false
@@ -59,9 +65,45 @@ export function authorizedKeys(
       if (!equal(entry.key.blob, attempt.key.blob)) continue
       if (entry.options.length === 0) return true
       if (isAuthority(entry)) continue
-      if ((await options.withOptions?.(entry, attempt)) === true) return true
+      const demands = demandsOf(entry)
+      if (demands.verifyRequired && isUnverified(attempt)) continue
+      if (demands.isAll || (await options.withOptions?.(entry, attempt)) === true)
+        return demands.noTouchRequired ? touchOptional : true
     }
     return false
+  }
+  return async (attempt) => {
+    const decision = await decide(attempt)
+    const { securityKey } = attempt
+    if (decision === false || securityKey === undefined || options.counter === undefined) return decision
+    // Whoever would be refused for want of a touch has used nothing up.
+    if (decision === true && !securityKey.userPresent) return false
+    return (await options.counter(securityKey.counter, attempt)) === true ? decision : false
+  }
+}
+
+type Touchable = { readonly touch: 'optional' }
+const touchOptional: Touchable = { touch: 'optional' }
+
+/** A proof by a security key that was given neither PIN nor finger. */
+function isUnverified({ securityKey }: PublicKeyAttempt): boolean {
+  return securityKey?.userVerified === false
+}
+
+/** What a line says of security keys, and whether that is all it says. */
+function demandsOf({ options }: AuthorizedKey): {
+  readonly verifyRequired: boolean
+  readonly noTouchRequired: boolean
+  readonly isAll: boolean
+} {
+  const said = new Set(
+    options.filter(({ value }) => value === undefined).map(({ name }) => name.toLowerCase()),
+  )
+  const own = ['verify-required', 'no-touch-required']
+  return {
+    verifyRequired: said.has('verify-required'),
+    noTouchRequired: said.has('no-touch-required'),
+    isAll: options.every(({ name, value }) => value === undefined && own.includes(name.toLowerCase())),
   }
 }
 
@@ -69,7 +111,7 @@ async function byCertificate(
   entries: readonly AuthorizedKey[],
   attempt: PublicKeyAttempt,
   { revoked, withRestrictions }: AuthorizedKeysOptions,
-): Promise<boolean> {
+): Promise<boolean | Touchable> {
   const { key, user, address } = attempt
   const verdict = authorizeKey(
     { entries: entries.filter(isAuthority), problems: [] },
@@ -83,8 +125,10 @@ async function byCertificate(
   )
   if (!verdict.allowed || verdict.certificate === undefined) return false
   const { certificate, entry, restrictions } = verdict
-  if (isFree(restrictions)) return true
-  return (await withRestrictions?.({ certificate, entry, restrictions }, attempt)) === true
+  if (restrictions.verifyRequired && isUnverified(attempt)) return false
+  const isIn =
+    isFree(restrictions) || (await withRestrictions?.({ certificate, entry, restrictions }, attempt)) === true
+  return isIn && restrictions.noTouchRequired ? touchOptional : isIn
 }
 
 function isAuthority({ options }: AuthorizedKey): boolean {
@@ -94,8 +138,7 @@ function isAuthority({ options }: AuthorizedKey): boolean {
 /** Whether nothing is left to honour; a user's own rc file is none of ours. */
 function isFree(r: KeyRestrictions): boolean {
   const permits = r.agentForwarding && r.portForwarding && r.pty && r.x11Forwarding
-  const demands =
-    r.command !== undefined || r.verifyRequired || r.tunnel !== undefined || r.environment.size > 0
+  const demands = r.command !== undefined || r.tunnel !== undefined || r.environment.size > 0
   return permits && !demands && r.permitOpen === undefined && r.permitListen === undefined
 }
 

@@ -1,6 +1,7 @@
 /** One client of a server: its session, who it is, and the channels that it opens. */
 
 import { ChannelOpenReason, channelTypes, globalRequests } from '@hawser/connection'
+import { certificateVerifier, createVerifier } from '@hawser/keys'
 import {
   asError,
   type BytePipe,
@@ -123,6 +124,8 @@ export class ServerConnection {
     return {
       hostKeys: o.hostKeys,
       authMethods: methodsOf(o.auth),
+      // Whether somebody has to touch a security key depends on the key's line, so that it is asked after the handler.
+      verify: certificateVerifier(createVerifier(o.crypto, { touchRequired: false })),
       ...(o.signatureAlgorithmsOf === undefined ? {} : { signatureAlgorithmsOf: o.signatureAlgorithmsOf }),
       onAuth: (exchange) =>
         answerAttempt(
