@@ -76,5 +76,5 @@ export function certificateAlgorithm(algorithm: string): string {
 export function plainAlgorithm(algorithm: string): string {
   if (!algorithm.endsWith(certificateSuffix)) return algorithm
   const plain = algorithm.slice(0, -certificateSuffix.length)
-  return plain.startsWith('sk-') ? `${plain}@openssh.com` : plain
+  return /^(?:webauthn-)?sk-/.test(plain) ? `${plain}@openssh.com` : plain
 }
