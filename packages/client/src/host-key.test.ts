@@ -7,7 +7,7 @@ import {
   type HostKeyQuestion,
   HostKeyRejectedError,
   hostKeyVerifier,
-  knownKeyTypes,
+  preferKnown,
 } from './host-key.ts'
 
 const target = { host: 'example.net', port: 2222 }
@@ -137,9 +137,23 @@ describe('host key policies', () => {
   })
 
   test('types of known keys are told, to be asked for first', () => {
-    expect(knownKeyTypes({ knownHosts: line }, target)).toEqual(['ssh-ed25519'])
-    expect(knownKeyTypes({ knownHosts: line }, { host: 'elsewhere', port: 22 })).toEqual([])
-    expect(knownKeyTypes({ keys: [mine] }, target)).toEqual(['ssh-ed25519'])
-    expect(knownKeyTypes(acceptAnyHostKey, target)).toEqual([])
+    const names = ['rsa-sha2-512', 'ecdsa-sha2-nistp256', 'ssh-ed25519']
+    const edFirst = ['ssh-ed25519', 'rsa-sha2-512', 'ecdsa-sha2-nistp256']
+    expect(preferKnown(names, { knownHosts: line }, target)).toEqual(edFirst)
+    expect(preferKnown(names, { knownHosts: line }, { host: 'elsewhere', port: 22 })).toEqual(names)
+    expect(preferKnown(names, { keys: [mine] }, target)).toEqual(edFirst)
+    expect(preferKnown(names, acceptAnyHostKey, target)).toEqual(names)
+  })
+
+  test('certificates are asked for first where an authority is known, and only there', () => {
+    const names = ['rsa-sha2-512', 'ssh-ed25519']
+    const knownHosts = `@cert-authority ${formatKnownHost(target.host, target.port, others)}\n${line}`
+    expect(preferKnown(names, { knownHosts }, target)).toEqual([
+      'rsa-sha2-512-cert-v01@openssh.com',
+      'ssh-ed25519-cert-v01@openssh.com',
+      'ssh-ed25519',
+      'rsa-sha2-512',
+    ])
+    expect(preferKnown(names, { knownHosts }, { host: 'elsewhere', port: 22 })).toEqual(names)
   })
 })

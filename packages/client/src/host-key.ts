@@ -1,15 +1,30 @@
 /** Who decides that a host key is the right one: fingerprints, known_hosts, or a question to the application. */
 
-import { fingerprint, type KnownHosts, type PublicKey, parseKnownHosts } from '@hawser/keys'
+import {
+  type Certificate,
+  certificateAlgorithm,
+  fingerprint,
+  isCertificate,
+  type KnownHosts,
+  type PublicKey,
+  parseCertificate,
+  parseKnownHosts,
+  plainAlgorithm,
+  type RevocationList,
+} from '@hawser/keys'
 import type { Awaitable, HostKeyOffer } from '@hawser/session'
 import { HostKeyError } from '@hawser/transport'
 import { equal, UsageError } from '@hawser/wire'
+import { judgeHostCertificate } from './host-certificate.ts'
 
 /** What is known when a person or program is asked about a host key. */
 export interface HostKeyQuestion {
   readonly host: string
   readonly port: number
+  /** The host key; the one that is certified, where the server showed a certificate. */
   readonly key: PublicKey
+  /** What the server showed in place of the key alone. */
+  readonly certificate?: Certificate
   /** `SHA256:…`, as OpenSSH shows it. */
   readonly fingerprint: string
   /** The signature algorithm that proved it. */
@@ -29,18 +44,22 @@ export type HostKeyPolicy =
   | { readonly keys: readonly PublicKey[] }
   /**
    * Keys of a known_hosts file, by the options' host and port. An unknown host is refused, unless `acceptNew`
-   * says true (which should also store the key); a changed or revoked key is refused always.
+   * says true (which should also store the key); a changed or revoked key is refused always. For hosts that have a line
+   * `@cert-authority`, certificates are asked for first. One that its authority has signed, for this name and this time, is trusted;
+   * with any other the key in it must be known, and `acceptNew` is not asked.
    */
   | {
       readonly knownHosts: KnownHosts | string
       readonly acceptNew?: (question: HostKeyQuestion) => Awaitable<boolean>
+      /** Keys, certificates and authorities that no longer count, besides the lines `@revoked`. */
+      readonly revoked?: RevocationList
     }
   /** Asks; at a rekey only when the key has changed. */
   | { readonly ask: (question: HostKeyQuestion) => Awaitable<boolean> }
   | typeof acceptAnyHostKey
 
 /** Why a genuine host key was not trusted. */
-export type HostKeyReason = 'unknown' | 'changed' | 'revoked' | 'refused'
+export type HostKeyReason = 'unknown' | 'changed' | 'revoked' | 'refused' | 'certificate'
 
 /** The server's host key is genuine but not the one to trust. Code `SSH_HOST_KEY_REJECTED`. */
 export class HostKeyRejectedError extends HostKeyError {
@@ -52,10 +71,16 @@ export class HostKeyRejectedError extends HostKeyError {
   /** Fingerprints of the keys that would have been accepted; empty when none is known. */
   readonly expected: readonly string[]
 
-  constructor(reason: HostKeyReason, question: HostKeyQuestion, expected: readonly string[] = []) {
+  /** `why` is what speaks against it in particular, as a sentence. */
+  constructor(
+    reason: HostKeyReason,
+    question: HostKeyQuestion,
+    expected: readonly string[] = [],
+    why?: string,
+  ) {
     super(
       'SSH_HOST_KEY_REJECTED',
-      rejection(reason, question, expected),
+      rejection(reason, question, expected, why),
       question.algorithm,
       question.key.blob,
     )
@@ -73,38 +98,47 @@ export function hostKeyVerifier(
   target: { readonly host: string; readonly port: number },
 ): (offer: HostKeyOffer) => Awaitable<boolean> {
   const { host, port } = target
-  const question = (offer: HostKeyOffer): HostKeyQuestion => ({
-    host,
-    port,
-    key: offer.key,
-    fingerprint: fingerprint(offer.key),
-    algorithm: offer.algorithm,
-    changed: offer.changed,
-  })
+  const question = ({ key, algorithm, changed }: HostKeyOffer): HostKeyQuestion => {
+    const certificate = isCertificate(key) ? parseCertificate(key) : undefined
+    return {
+      host,
+      port,
+      key: certificate?.key ?? key,
+      ...(certificate === undefined ? {} : { certificate }),
+      fingerprint: fingerprint(key),
+      algorithm,
+      changed,
+    }
+  }
   const check = decider(policy, host, port)
   return (offer) => {
     // The key that was accepted at the start is not asked about again.
     if (!offer.first && !offer.changed && check.once) return true
     const asked = question(offer)
-    const refuse = (reason: HostKeyReason, expected?: readonly string[]): never => {
-      throw new HostKeyRejectedError(reason, asked, expected)
+    const refuse: Refuse = (reason, expected, why) => {
+      throw new HostKeyRejectedError(reason, asked, expected, why)
     }
     return check.decide(asked, refuse)
   }
 }
 
-/** Types of the keys that `policy` knows for the host, to ask the server for first; empty when it names none. */
-export function knownKeyTypes(
+/**
+ * `names` with what `policy` knows for the host in front, so that a server with several keys shows one of those: certificates, if an
+ * authority is known, then keys of the known types. RFC 8332 §3: `rsa-sha2-*` are for `ssh-rsa` keys.
+ */
+export function preferKnown(
+  names: readonly string[],
   policy: HostKeyPolicy,
   target: { readonly host: string; readonly port: number },
 ): readonly string[] {
-  if (typeof policy !== 'object') return []
-  if ('keys' in policy) return policy.keys.map(({ type }) => type)
-  if ('knownHosts' in policy)
-    return knownHostsOf(policy)
-      .keysOf(target.host, target.port)
-      .map(({ type }) => type)
-  return []
+  if (typeof policy !== 'object') return names
+  const known = 'knownHosts' in policy ? knownHostsOf(policy) : undefined
+  const keys = 'keys' in policy ? policy.keys : (known?.keysOf(target.host, target.port) ?? [])
+  const types = new Set(keys.map(({ type }) => type))
+  const isKnown = (name: string): boolean => types.has(/^rsa-sha2-/.test(name) ? 'ssh-rsa' : name)
+  const hasAuthority = known !== undefined && known.authoritiesOf(target.host, target.port).length > 0
+  const certified = hasAuthority ? names.map(plainAlgorithm).map(certificateAlgorithm) : []
+  return [...new Set([...certified, ...names.filter(isKnown), ...names])]
 }
 
 function knownHostsOf({ knownHosts }: Extract<HostKeyPolicy, { readonly knownHosts: unknown }>): KnownHosts {
@@ -114,11 +148,10 @@ function knownHostsOf({ knownHosts }: Extract<HostKeyPolicy, { readonly knownHos
 interface Decider {
   /** A person may be behind it: ask once per key. */
   readonly once: boolean
-  decide(
-    question: HostKeyQuestion,
-    refuse: (reason: HostKeyReason, expected?: readonly string[]) => never,
-  ): Awaitable<boolean>
+  decide(question: HostKeyQuestion, refuse: Refuse): Awaitable<boolean>
 }
+
+type Refuse = (reason: HostKeyReason, expected?: readonly string[], why?: string) => never
 
 function decider(policy: HostKeyPolicy, host: string, port: number): Decider {
   if (policy === acceptAnyHostKey) return { once: false, decide: () => true }
@@ -161,8 +194,10 @@ function byKey(keys: readonly PublicKey[]): Decider {
     throw new UsageError('hostKey.keys must hold at least one public key')
   return {
     once: false,
-    decide: ({ key, changed }, refuse) =>
-      keys.some((known) => equal(known.blob, key.blob)) ||
+    decide: ({ key, certificate, changed }, refuse) =>
+      [key, ...(certificate === undefined ? [] : [certificate.publicKey])].some((shown) =>
+        keys.some((known) => equal(known.blob, shown.blob)),
+      ) ||
       refuse(
         changed ? 'changed' : 'refused',
         keys.map((known) => fingerprint(known)),
@@ -177,12 +212,23 @@ function byKnownHosts(
 ): Decider {
   if (host === '') throw new UsageError('hostKey.knownHosts needs the option host: the name to look up')
   const known = knownHostsOf(policy)
+  const { revoked } = policy
   const acceptNew = policy.acceptNew === undefined ? undefined : asker(policy.acceptNew)
   return {
     once: true,
     decide: (question, refuse) => {
-      const { status, entries } = known.lookup(host, port, question.key)
+      const { certificate, key } = question
+      const { status, entries } = known.lookup(host, port, key)
+      const standing =
+        certificate === undefined
+          ? undefined
+          : judgeHostCertificate(certificate, known, { host, port }, { now: new Date(), revoked })
+      if (standing?.status === 'trusted') return true
+      if (standing?.status === 'revoked') return refuse('revoked', [], standing.why)
+      const revocation = revoked?.check(key)
+      if (revocation !== undefined) return refuse('revoked', [], revocation.message)
       if (status === 'ok') return true
+      if (standing?.status === 'refused') return refuse('certificate', [], standing.why)
       if (status === 'unknown' && acceptNew !== undefined && !question.changed)
         return acceptNew(question, refuse)
       return refuse(status, status === 'changed' ? entries.map(({ key }) => fingerprint(key)) : [])
@@ -201,12 +247,18 @@ function normalized(text: string): { hash: 'sha256' | 'md5'; value: string } {
   )
 }
 
-function rejection(reason: HostKeyReason, question: HostKeyQuestion, expected: readonly string[]): string {
+function rejection(
+  reason: HostKeyReason,
+  question: HostKeyQuestion,
+  expected: readonly string[],
+  why: string | undefined,
+): string {
   const { host, port, key } = question
   const where = host === '' ? 'the server' : `${host}${port === 22 ? '' : `:${port}`}`
   const presents = `${where} presents the ${key.type} host key ${question.fingerprint}`
   const wanted = expected.length === 0 ? '' : `, expected was ${expected.join(' or ')}`
-  return `host key verification failed: ${presents}${wanted}; ${advice[reason]}`
+  const because = why === undefined ? '' : ` (${why})`
+  return `host key verification failed: ${presents}${wanted}${because}; ${advice[reason]}`
 }
 
 const advice: Readonly<Record<HostKeyReason, string>> = {
@@ -214,6 +266,8 @@ const advice: Readonly<Record<HostKeyReason, string>> = {
     'no key is known for this host: compare the fingerprint with one from the server’s owner, then add the key to known_hosts',
   changed:
     'another key was known: somebody may be in between, or the server has a new key; ask its owner before you replace the known one',
+  certificate:
+    'its certificate is not to be believed, and its key is not known: ask the server’s owner for a certificate that is for this name and now',
   revoked: 'this key is marked as revoked: do not connect until the server has another',
   refused:
     'it was not accepted: compare the fingerprint with one from the server’s owner before you trust it',

@@ -12,7 +12,7 @@ import type {
 import type { RekeyLimits, SecurityPolicy } from '@hawser/transport'
 import { type Trace, UsageError } from '@hawser/wire'
 import { type AgentAttempt, orderOf } from './auth-order.ts'
-import { type HostKeyPolicy, hostKeyVerifier, knownKeyTypes } from './host-key.ts'
+import { type HostKeyPolicy, hostKeyVerifier, preferKnown } from './host-key.ts'
 import type { IncomingHandlers } from './incoming.ts'
 
 /** Where to dial and how. */
@@ -181,13 +181,10 @@ function knownAs({ host, port, hostKeyAlias }: CheckedOptions): {
   return hostKeyAlias === undefined ? { host, port } : { host: hostKeyAlias, port: 22 }
 }
 
-/** A server has keys of several types: those that are known come first, so that it shows one of them. RFC 8332 §3: `rsa-sha2-*` are for `ssh-rsa` keys. */
 function hostKeyAlgorithms(options: CheckedOptions): readonly string[] {
   const names =
     options.algorithms?.serverHostKey ?? defaultNames(options.crypto ?? defaultProvider).serverHostKey
-  const types = new Set(knownKeyTypes(options.hostKey, knownAs(options)))
-  const known = (name: string): boolean => types.has(/^rsa-sha2-/.test(name) ? 'ssh-rsa' : name)
-  return [...names.filter(known), ...names.filter((name) => !known(name))]
+  return preferKnown(names, options.hostKey, knownAs(options))
 }
 
 function checkHop(hop: ConnectOptions, at: number, where: string): CheckedOptions {

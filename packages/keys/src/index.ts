@@ -28,7 +28,12 @@ export {
 } from './certificates/krl.ts'
 export { certificateListing } from './certificates/listing.ts'
 export { type CertificatePermissions, defaultUserExtensions } from './certificates/permissions.ts'
-export { certificateSigner, certificateVerifier, plainAlgorithm } from './certificates/signer.ts'
+export {
+  certificateAlgorithm,
+  certificateSigner,
+  certificateVerifier,
+  plainAlgorithm,
+} from './certificates/signer.ts'
 export type { TimeZoneOptions } from './certificates/time.ts'
 export { KeyError, type KeyErrorCode, type KeyErrorFacts } from './errors.ts'
 export { bubbleBabble, bubbleBabbleFingerprint } from './fingerprints/bubble-babble.ts'

@@ -1,15 +1,17 @@
 /** Tells clients all host keys that the server has, and proves them, so that they know the next one before it is needed (OpenSSH PROTOCOL §2.5). */
 
 import { globalRequests } from '@hawser/connection'
-import type { Signer } from '@hawser/keys'
+import { isCertificate, plainAlgorithm, type Signer } from '@hawser/keys'
 import type { IncomingRequest, Session } from '@hawser/session'
 import { equal, ProtocolError } from '@hawser/wire'
 
 const { hostkeys, hostkeysProofData, hostkeysProve, hostkeysProveReply } = globalRequests
 
-/** Tells the client on `session`, which is logged in, about all of `keys`. */
+/** Tells the client on `session`, which is logged in, about all of `keys` but certificates, which are trusted by their authority. */
 export function announceHostKeys(session: Session, keys: readonly Signer[]): void {
-  session.notify(hostkeys.name, hostkeys.encode({ keys: keys.map(({ publicKey }) => publicKey.blob) }))
+  const plain = keys.map(({ publicKey }) => publicKey).filter((key) => !isCertificate(key))
+  if (plain.length > 0)
+    session.notify(hostkeys.name, hostkeys.encode({ keys: plain.map(({ blob }) => blob) }))
 }
 
 /**
@@ -29,7 +31,7 @@ export async function proveHostKeys(
     for (const key of wanted) {
       const { algorithms, publicKey } = key
       // An RSA key signs as in the key exchange, if that was with one; OpenSSH insists on it.
-      const same = algorithms.find((algorithm) => algorithm === negotiated.serverHostKey)
+      const same = algorithms.find((algorithm) => algorithm === plainAlgorithm(negotiated.serverHostKey))
       const proof = hostkeysProofData.encode({ label: hostkeysProve.name, sessionId, key: publicKey.blob })
       signatures.push(await key.sign(same ?? (algorithms[0] as string), proof))
     }

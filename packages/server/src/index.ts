@@ -42,7 +42,12 @@ export {
   Forwards,
   openForwarded,
 } from './listening.ts'
-export { type CheckedServerOptions, checkServerOptions, type ServerOptions } from './options.ts'
+export {
+  type CertifiedHostKey,
+  type CheckedServerOptions,
+  checkServerOptions,
+  type ServerOptions,
+} from './options.ts'
 export { beginServing, serve } from './serve.ts'
 export { ServerConnection } from './server-connection.ts'
 export { ServerProcess, type SignalEnd } from './server-process.ts'

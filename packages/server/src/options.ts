@@ -1,7 +1,7 @@
 /** What a server takes, checked once at the door. */
 
 import { type AlgorithmNames, type CryptoProvider, defaultProvider, presets } from '@hawser/crypto'
-import type { Signer } from '@hawser/keys'
+import { type Certificate, certificateSigner, type Signer } from '@hawser/keys'
 import type { IncomingChannel, IncomingRequest, SessionHooks } from '@hawser/session'
 import { type RekeyLimits, type SecurityPolicy, Transport } from '@hawser/transport'
 import { type Trace, UsageError } from '@hawser/wire'
@@ -12,9 +12,16 @@ import type { ForwardRequest } from './listening.ts'
 import type { ServerConnection } from './server-connection.ts'
 import type { SessionChannel } from './session-channel.ts'
 
+/** A host key and what an authority says about it: clients that know the authority are shown the certificate, others the key. */
+export interface CertifiedHostKey {
+  readonly key: Signer
+  /** One for hosts, and for `key`. Its time is for clients to check: make a new one before it is over. */
+  readonly certificate: Certificate
+}
+
 export interface ServerOptions {
   /** Private keys, best first; each serves the algorithms of its type. */
-  readonly hostKeys: readonly Signer[]
+  readonly hostKeys: readonly (Signer | CertifiedHostKey)[]
   /** Who may log in. */
   readonly auth: AuthHandlers
   /** Takes `session` channels: set its handlers, at once or before the promise settles. Absent, they are refused. */
@@ -65,20 +72,19 @@ export interface ServerOptions {
 
 /** Options that were found usable, with their limits. */
 export interface CheckedServerOptions extends ServerOptions {
+  /** Those with certificates twice: once with it, once without. */
+  readonly hostKeys: readonly Signer[]
   readonly limits: ServerLimits
 }
 
 /** Finds what is wrong with `options` before anybody connects. Throws {@link UsageError} that names option and value. */
 export function checkServerOptions(options: ServerOptions): CheckedServerOptions {
-  const { hostKeys, auth } = options
-  if (!Array.isArray(hostKeys) || hostKeys.length === 0)
+  const { auth } = options
+  if (!Array.isArray(options.hostKeys) || options.hostKeys.length === 0)
     throw new UsageError(
       'serve: the option hostKeys must hold at least one private key, such as parsePrivateKey of @hawser/keys gives',
     )
-  hostKeys.forEach((key: Signer, at) => {
-    if (typeof key?.sign !== 'function')
-      throw new UsageError(`serve: hostKeys[${at}] cannot sign: it must be a private key`)
-  })
+  const hostKeys = options.hostKeys.flatMap((entry, at) => signersOf(entry, `serve: hostKeys[${at}]`))
   if (typeof auth !== 'object' || auth === null)
     throw new UsageError(
       'serve: the option auth is missing: say who may log in, such as { publickey: attempt => … }',
@@ -95,15 +101,29 @@ export function checkServerOptions(options: ServerOptions): CheckedServerOptions
   for (const [name, value] of [...Object.entries(limits), ...Object.entries(limits.startups)])
     if (typeof value === 'number' && !(Number.isInteger(value) && value >= 0))
       throw new UsageError(`serve: the limit ${name} is ${value}; it must be a whole number from 0 up`)
-  checkHandshake(options)
-  return { ...options, limits }
+  checkHandshake(options, hostKeys)
+  return { ...options, hostKeys, limits }
+}
+
+function signersOf(entry: Signer | CertifiedHostKey, where: string): readonly Signer[] {
+  const isCertified = typeof entry === 'object' && entry !== null && 'certificate' in entry
+  const key = isCertified ? entry.key : entry
+  if (typeof key?.sign !== 'function')
+    throw new UsageError(`${where} cannot sign: it must be a private key, or { key, certificate }`)
+  if (!isCertified) return [key]
+  const { certificate } = entry
+  if (certificate?.kind !== 'host')
+    throw new UsageError(
+      `${where}: its certificate must be one for hosts, such as parseCertificate of @hawser/keys gives`,
+    )
+  return [certificateSigner(key, certificate), key]
 }
 
 /** Throws for what would fail with every client: an identification that cannot be sent, keys that fit no algorithm. */
-function checkHandshake(o: ServerOptions): void {
+function checkHandshake(o: ServerOptions, hostKeys: readonly Signer[]): void {
   new Transport({
     role: 'server',
-    hostKeys: o.hostKeys,
+    hostKeys,
     ...(o.crypto === undefined ? {} : { crypto: o.crypto }),
     algorithms: serverAlgorithms(o),
     ...(o.policy === undefined ? {} : { policy: o.policy }),

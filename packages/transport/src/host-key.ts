@@ -1,6 +1,14 @@
 /** The server's proof (RFC 4253 §8): the client's check of key and signature, and the server's look at what its signer gave. */
 
-import { type PublicKey, publicKeyFromBlob, type VerifySignature, whyUnusable } from '@hawser/keys'
+import {
+  isCertificate,
+  type PublicKey,
+  parseCertificate,
+  plainAlgorithm,
+  publicKeyFromBlob,
+  type VerifySignature,
+  whyUnusable,
+} from '@hawser/keys'
 import { Reader, SshError, UsageError } from '@hawser/wire'
 import { HostKeyError } from './errors.ts'
 import type { KexResult } from './kex/method.ts'
@@ -24,7 +32,7 @@ export function keyTypeOf(algorithm: string): string {
 
 /**
  * The host key in `blob`, once it is of the negotiated type and has signed `hash` by exactly the negotiated algorithm.
- * Throws {@link HostKeyError}. Whether the key is trusted is for the application to say.
+ * Throws {@link HostKeyError}. Whether the key is trusted is for the application to say; so is what a certificate says.
  */
 export function checkHostKey(
   verify: VerifySignature,
@@ -33,7 +41,7 @@ export function checkHostKey(
   hash: Uint8Array,
   signature: Uint8Array,
 ): PublicKey {
-  const key = readHostKey(algorithm, blob)
+  const { key, plain } = readHostKey(algorithm, blob)
   const type = keyTypeOf(algorithm)
   if (key.type !== type)
     throw new HostKeyError(
@@ -43,7 +51,7 @@ export function checkHostKey(
       blob,
     )
   if (verify(key, algorithm, hash, signature)) return key
-  const problem = whyUnusable(key)
+  const problem = whyUnusable(plain)
   if (problem !== undefined) throw unusable(problem, algorithm, blob)
   throw new HostKeyError(
     'SSH_HOST_KEY_SIGNATURE',
@@ -53,9 +61,14 @@ export function checkHostKey(
   )
 }
 
-function readHostKey(algorithm: string, blob: Uint8Array): PublicKey {
+/** The key, and the one that a certificate certifies: itself where it is none. */
+function readHostKey(
+  algorithm: string,
+  blob: Uint8Array,
+): { readonly key: PublicKey; readonly plain: PublicKey } {
   try {
-    return publicKeyFromBlob(blob)
+    const key = publicKeyFromBlob(blob)
+    return { key, plain: isCertificate(key) ? parseCertificate(key).key : key }
   } catch (error) {
     if (!SshError.is(error)) throw error
     throw unusable(error.message, algorithm, blob, error)
@@ -72,8 +85,12 @@ function unusable(why: string, algorithm: string, blob: Uint8Array, cause?: unkn
   )
 }
 
-/** Throws {@link UsageError} unless `signature` looks like a signature blob by `algorithm`; a raw signature is the usual mistake. */
-export function checkSignatureBlob(signature: Uint8Array, algorithm: string): void {
+/**
+ * Throws {@link UsageError} unless `signature` looks like a signature blob by `algorithm`, or its plain name for a certificate; a raw
+ * signature is the usual mistake.
+ */
+export function checkSignatureBlob(signature: Uint8Array, negotiated: string): void {
+  const algorithm = plainAlgorithm(negotiated)
   try {
     if (new Reader(signature, 'signature').ascii() === algorithm) return
   } catch (error) {

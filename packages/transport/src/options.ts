@@ -9,7 +9,14 @@ import {
   isPostQuantum,
   supported,
 } from '@hawser/crypto'
-import { createVerifier, type Signer, type VerifySignature } from '@hawser/keys'
+import {
+  certificateAlgorithm,
+  certificateVerifier,
+  createVerifier,
+  plainAlgorithm,
+  type Signer,
+  type VerifySignature,
+} from '@hawser/keys'
 import { type Trace, UsageError } from '@hawser/wire'
 import { formatGreeting, formatIdent } from './ident.ts'
 import type { GexLimits } from './kex/method.ts'
@@ -43,7 +50,10 @@ export interface TransportOptions {
   readonly hostKeys?: readonly HostKey[]
   /** Server: the signature algorithms for user keys that EXT_INFO announces; default: all host key algorithms of the defaults, and those of security keys. */
   readonly serverSigAlgs?: readonly string[]
-  /** Checks the host key's signature; default: `createVerifier(crypto)`, which takes `ssh-rsa` only when the algorithms name it. */
+  /**
+   * Checks the host key's signature; default: `certificateVerifier(createVerifier(crypto))`, which takes `ssh-rsa` only when the
+   * algorithms name it.
+   */
   readonly verify?: VerifySignature
   /** When new keys are due. */
   readonly rekey?: Partial<RekeyLimits>
@@ -53,6 +63,13 @@ export interface TransportOptions {
   readonly gex?: Partial<GexLimits>
   readonly trace?: Trace
 }
+
+/** OpenSSH PROTOCOL.u2f: they sign for users, not for hosts. */
+const securityKeyAlgorithms = [
+  'sk-ssh-ed25519@openssh.com',
+  'sk-ecdsa-sha2-nistp256@openssh.com',
+  'webauthn-sk-ecdsa-sha2-nistp256@openssh.com',
+] as const
 
 /** The options with everything filled in. */
 export interface TransportConfig {
@@ -64,13 +81,6 @@ export interface TransportConfig {
   readonly algorithms: AlgorithmNames
   readonly policy: SecurityPolicy
   readonly known: AlgorithmNames
-/** OpenSSH PROTOCOL.u2f: they sign for users, not for hosts. */
-const securityKeyAlgorithms = [
-  'sk-ssh-ed25519@openssh.com',
-  'sk-ecdsa-sha2-nistp256@openssh.com',
-  'webauthn-sk-ecdsa-sha2-nistp256@openssh.com',
-] as const
-
   readonly hostKeys: readonly HostKey[]
   readonly serverSigAlgs: readonly string[]
   readonly verify: VerifySignature
@@ -106,7 +116,12 @@ export function resolveOptions(options: TransportOptions): TransportConfig {
     hostKeys,
     serverSigAlgs: options.serverSigAlgs ?? [...defaults.serverHostKey, ...securityKeyAlgorithms],
     verify:
-      options.verify ?? createVerifier(crypto, { insecure: algorithms.serverHostKey.includes('ssh-rsa') }),
+      options.verify ??
+      certificateVerifier(
+        createVerifier(crypto, {
+          insecure: algorithms.serverHostKey.some((name) => plainAlgorithm(name) === 'ssh-rsa'),
+        }),
+      ),
     rekey: rekeyLimits(options.rekey),
     maxPacket,
     gex: gexLimits(options.gex),
@@ -129,7 +144,7 @@ function knownNames(crypto: CryptoProvider): AlgorithmNames {
   const names = (entries: readonly { readonly name: string }[]): string[] => entries.map(({ name }) => name)
   return {
     kex: names(crypto.agreements),
-    serverHostKey: supported.serverHostKey,
+    serverHostKey: [...supported.serverHostKey, ...supported.serverHostKey.map(certificateAlgorithm)],
     cipher: names(crypto.ciphers),
     mac: names(crypto.macs),
     compression: names(crypto.compressions),
@@ -162,7 +177,10 @@ function resolveAlgorithms(wished: Partial<AlgorithmNames>, known: AlgorithmName
 /** A server offers only what one of its keys can sign; what it may sign by with a key it may with the key's certificate. */
 function withHostKeys(algorithms: AlgorithmNames, hostKeys: readonly HostKey[]): AlgorithmNames {
   const able = new Set(hostKeys.flatMap((key) => key.algorithms))
-  const serverHostKey = algorithms.serverHostKey.filter((name) => able.has(name))
+  const allowed = algorithms.serverHostKey
+  const serverHostKey = [...new Set([...allowed.map(certificateAlgorithm), ...allowed])].filter((name) =>
+    able.has(name),
+  )
   if (serverHostKey.length === 0)
     throw new UsageError(
       `no host key fits algorithms.serverHostKey: the keys can do ${[...able].join(', ') || 'nothing'}, allowed are ${allowed.join(', ')}`,
