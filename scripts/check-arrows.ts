@@ -72,8 +72,10 @@ export const table: Readonly<Record<string, Row>> = {
   },
   client: {
     may: [...base, ...protocols, 'session', 'sftp', 'agent'],
+    npm: ['socks'],
     node: [
       'node:net',
+      'node:http',
       'node:events',
       'node:child_process',
       'node:dns',

@@ -10,11 +10,13 @@ import {
 } from '@hawser/session'
 import { dial as platformDial } from '#dial'
 import { Client } from './client.ts'
+import { followHostKeys } from './hostkeys-follow.ts'
 import {
   type CheckedOptions,
   type ConnectOptions,
   checkConnectOptions,
   clientSessionOptions,
+  knownAs,
 } from './options.ts'
 
 /**
@@ -82,7 +84,7 @@ async function connectOne(
     user: options.user,
     remote: pipe,
     through,
-    handlers: options,
+    handlers: followHostKeys(options, options.hostKey, knownAs(options)),
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(begun.hostKey === undefined ? {} : { hostKey: begun.hostKey }),
   })
@@ -90,10 +92,14 @@ async function connectOne(
 
 /** The pipe, within the ready time; whatever opens too late is closed again. */
 function open(options: CheckedOptions, hop: Client | undefined): Promise<BytePipe & PipeAddresses> {
-  const { host, port, readyTimeoutMs, signal } = options
+  const { host, port, readyTimeoutMs, signal, proxyAddress } = options
   return new Promise((resolve, reject) => {
     const given = new AbortController()
     let over = false
+    let what = proxyAddress === undefined ? `${host} port ${port}` : `the proxy ${proxyAddress.shown}`
+    const proxyReached = (): void => {
+      what = `${host} port ${port} through the proxy ${proxyAddress?.shown}, which is connected`
+    }
     const giveUp = (error: Error): void => {
       if (over) return
       finish()
@@ -113,7 +119,7 @@ function open(options: CheckedOptions, hop: Client | undefined): Promise<BytePip
                 new ConnectionError(
                   'SSH_TIMEOUT',
                   'connect',
-                  `timed out after ${readyTimeoutMs} ms while connecting to ${host} port ${port}: no answer; check the address, and firewalls in between`,
+                  `timed out after ${readyTimeoutMs} ms while connecting to ${what}: no answer; check the address, and firewalls in between`,
                 ),
               ),
             readyTimeoutMs,
@@ -125,7 +131,7 @@ function open(options: CheckedOptions, hop: Client | undefined): Promise<BytePip
     }
     if (signal?.aborted === true) return abort()
     signal?.addEventListener('abort', abort, { once: true })
-    dialled(options, hop, given.signal).then(
+    dialled(options, hop, given.signal, proxyReached).then(
       (pipe) => {
         if (over) return pipe.destroy()
         finish()
@@ -144,8 +150,9 @@ function dialled(
   options: CheckedOptions,
   hop: Client | undefined,
   signal: AbortSignal,
+  proxyReached: () => void,
 ): Promise<BytePipe & PipeAddresses> {
-  const { host, port } = options
+  const { host, port, proxyAddress } = options
   if (hop !== undefined) return hop.pipeTo({ host, port }, { signal })
   return (options.dial ?? platformDial)({
     host,
@@ -154,5 +161,6 @@ function dialled(
     ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
     ...(options.localPort === undefined ? {} : { localPort: options.localPort }),
     ...(options.family === undefined ? {} : { family: options.family }),
+    ...(proxyAddress === undefined ? {} : { proxy: proxyAddress, proxyReached }),
   })
 }

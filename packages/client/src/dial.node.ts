@@ -2,9 +2,15 @@
 
 import { ConnectionError } from '@hawser/session'
 import { connectSocket, fromNodeSocket } from '@hawser/session/node'
+import { socketThrough } from './node/proxy.ts'
 import type { Dial } from './options.ts'
 
-export const dial: Dial = ({ host, port, localAddress, localPort, family, signal }) =>
+export const dial: Dial = async (options) =>
+  options.proxy === undefined
+    ? dialDirectly(options)
+    : fromNodeSocket(await socketThrough(options.proxy, options))
+
+const dialDirectly: Dial = ({ host, port, localAddress, localPort, family, signal }) =>
   new Promise((resolve, reject) => {
     const socket = connectSocket({
       host,

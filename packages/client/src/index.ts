@@ -17,6 +17,7 @@ export {
   type HostKeyQuestion,
   type HostKeyReason,
   HostKeyRejectedError,
+  type HostKeysUpdate,
   hostKeyVerifier,
 } from './host-key.ts'
 export { proveHostKeys } from './hostkeys-update.ts'
@@ -53,5 +54,7 @@ export {
   watchProcess,
   type X11Forwarding,
 } from './process.ts'
+export type { ProxyAddress } from './proxy-address.ts'
 export { type SftpOptions, SftpStartError } from './sftp.ts'
+export type { SshfpAnswer, SshfpFinding, SshfpResolver } from './sshfp.ts'
 export type { CallOptions } from './waiting.ts'

@@ -14,6 +14,7 @@ import { type Trace, UsageError } from '@hawser/wire'
 import { type AgentAttempt, orderOf } from './auth-order.ts'
 import { type HostKeyPolicy, hostKeyVerifier, preferKnown } from './host-key.ts'
 import type { IncomingHandlers } from './incoming.ts'
+import { type ProxyAddress, parseProxy } from './proxy-address.ts'
 
 /** Where to dial and how. */
 export interface DialOptions {
@@ -26,6 +27,10 @@ export interface DialOptions {
   readonly family?: 4 | 6
   /** Gives up: the connection attempt ends and the promise rejects. */
   readonly signal: AbortSignal
+  /** Who connects to `host` on our behalf. */
+  readonly proxy?: ProxyAddress
+  /** The proxy is connected, and asked to go on; for messages about what takes too long. */
+  readonly proxyReached?: () => void
 }
 
 /** Makes the byte pipe of a connection. Rejects when it cannot. */
@@ -85,6 +90,11 @@ export interface ConnectOptions extends IncomingHandlers {
   readonly localAddress?: string
   readonly localPort?: number
   readonly family?: 4 | 6
+  /**
+   * A proxy that connects to the server on our behalf and looks its name up: `socks5://user:password@host:port` or
+   * `http://user:password@host:port`, by which it is asked with CONNECT. Only where the runtime has TCP.
+   */
+  readonly proxy?: string
   /** In place of the runtime's own TCP. */
   readonly dial?: Dial
   readonly trace?: Trace
@@ -97,6 +107,7 @@ export interface CheckedOptions extends ConnectOptions {
   readonly port: number
   readonly readyTimeoutMs: number
   readonly jump: readonly CheckedOptions[]
+  readonly proxyAddress?: ProxyAddress
 }
 
 const keepaliveDefault = { intervalMs: 15_000, maxMissed: 3 } as const
@@ -132,6 +143,7 @@ export function checkConnectOptions(options: ConnectOptions, where = 'connect'):
     )
   const checked: CheckedOptions = {
     ...options,
+    ...proxyOf(options, where),
     host: host ?? pipe?.remoteAddress ?? '',
     port,
     readyTimeoutMs,
@@ -174,7 +186,7 @@ export function clientSessionOptions(options: CheckedOptions, spentMs = 0): Clie
 }
 
 /** What known_hosts is asked about. */
-function knownAs({ host, port, hostKeyAlias }: CheckedOptions): {
+export function knownAs({ host, port, hostKeyAlias }: CheckedOptions): {
   readonly host: string
   readonly port: number
 } {
@@ -187,6 +199,22 @@ function hostKeyAlgorithms(options: CheckedOptions): readonly string[] {
   return preferKnown(names, options.hostKey, knownAs(options))
 }
 
+function proxyOf(
+  { proxy, pipe, dial, jump = [] }: ConnectOptions,
+  where: string,
+): { readonly proxyAddress?: ProxyAddress } {
+  if (proxy === undefined) return {}
+  if (pipe !== undefined || dial !== undefined)
+    throw new UsageError(
+      `${where}: the options proxy and ${pipe === undefined ? 'dial' : 'pipe'} exclude each other`,
+    )
+  if (jump.length > 0)
+    throw new UsageError(
+      `${where}: the options proxy and jump exclude each other; give the proxy to the first jump, which is where it leads`,
+    )
+  return { proxyAddress: parseProxy(proxy, where) }
+}
+
 function checkHop(hop: ConnectOptions, at: number, where: string): CheckedOptions {
   const checked = checkConnectOptions(hop, where)
   if (checked.jump.length > 0)
@@ -194,6 +222,10 @@ function checkHop(hop: ConnectOptions, at: number, where: string): CheckedOption
   if (at > 0 && hop.pipe !== undefined)
     throw new UsageError(
       `${where}: only the first jump can have a pipe; this one is reached through the jump before`,
+    )
+  if (at > 0 && hop.proxy !== undefined)
+    throw new UsageError(
+      `${where}: only the first jump can have a proxy; this one is reached through the jump before`,
     )
   return checked
 }

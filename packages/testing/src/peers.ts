@@ -59,6 +59,9 @@ const probes = {
   scp: { program: 'scp', args: ['-?'], version: /usage: scp/, debian: 'openssh-client' },
   lftp: { program: 'lftp', args: ['--version'], version: /\d\S*/, debian: 'lftp' },
   rsync: { program: 'rsync', args: ['--version'], version: /\d\S*/, debian: 'rsync' },
+  tinyproxy: { program: 'tinyproxy', args: ['-v'], version: /\d\S*/, debian: 'tinyproxy-bin' },
+  // It has no flag for its version.
+  microsocks: { program: 'microsocks', args: ['-h'], version: /MicroSocks/, debian: 'microsocks' },
   sshfs: { program: 'sshfs', args: ['--version'], version: /\d\S*/, debian: 'sshfs' },
 } as const satisfies Record<string, Probe>
 

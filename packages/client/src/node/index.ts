@@ -1,7 +1,9 @@
 export { type NodeDuplexOptions, toNodeDuplex } from '@hawser/session/node'
 export { dial } from '../dial.node.ts'
+export { FileLockedError } from './file-update.ts'
 export { dynamic, forwardLocal, forwardRemote, LocalListener, type LocalListenOptions } from './forward.ts'
 export { type KnownHostsFileOptions, knownHostsFile } from './known-hosts-file.ts'
+export { type ProxyTarget, proxySocket } from './proxy.ts'
 export { proxyCommand } from './proxy-command.ts'
 export {
   type ResolvedConfig,
