@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectAgent, Keyring } from '@hawser/agent'
 import { agentAt, listenAgent } from '@hawser/agent/node'
+import { Client as CompatClient } from '@hawser/ssh2-compat'
 import { type KeyFile, makeKeyFile, runSsh, type Sshd, startSshd, temporaryFolder } from '@hawser/testing'
 import { describePeers } from '@hawser/testing/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -103,6 +104,32 @@ describe.skipIf(!haveAgent)('limits on keys in agents', () => {
           expect([steps, result.stdout]).toEqual([steps, reached ? 'there\n' : ''])
           await client.close()
         }
+      })
+
+      test('a program of the compat package logs in and forwards it alike', async () => {
+        const agent = await holding(kind, ['alpha', 'alpha>beta'])
+        const program = (sshd: Sshd, command: string): Promise<string> =>
+          new Promise((resolve, reject) => {
+            const client = new CompatClient()
+            client.on('error', reject).on('ready', () =>
+              client.exec(command, (error, stream) => {
+                if (error) return reject(error)
+                let text = ''
+                stream.on('data', (chunk: Buffer) => {
+                  text += chunk.toString()
+                })
+                stream.on('close', () => {
+                  client.end()
+                  resolve(text)
+                })
+              }),
+            )
+            const { host, port, user: username } = sshd
+            client.connect({ host, port, username, agent, agentForward: true })
+          })
+        expect(await program(alpha, 'echo in')).toBe('in\n')
+        expect(await program(alpha, hop(beta))).toBe('there\n')
+        await expect(program(beta, 'echo in')).rejects.toMatchObject({ level: 'client-authentication' })
       })
 
       test('the real ssh logs in and forwards it alike', async () => {

@@ -3,6 +3,7 @@
 import type { EventEmitter } from 'node:events'
 import type { AuthOrder, AuthState, LoginAttempt } from '@hawser/session'
 import { type AgentMethods, agentOption, isAgentGone } from './agent.ts'
+import { boundAgent, loginBinding } from './agent-binding.ts'
 import { agentSigners } from './agent-use.ts'
 import { keySigner, parsePrivate } from './keys.ts'
 import type { ClientSettings } from './options.ts'
@@ -45,7 +46,7 @@ export function authOrder(
       const wish = await next(state)
       if (wish === false || wish === undefined || wish === null) return undefined
       const tried = toAttempt(wish, settings, emitter)
-      const attempt = 'agent' in tried ? await agentKeys.ask(tried) : tried
+      const attempt = 'agent' in tried ? await agentKeys.ask(tried, state) : tried
       if (!('reason' in attempt)) return attempt
       skipped.push(attempt)
       settings.debug?.(`Skipping authentication method ${attempt.method}: ${attempt.reason}`)
@@ -65,9 +66,9 @@ class AgentKeys {
     return this.#left.shift()
   }
 
-  async ask({ agent, login }: AgentLogin): Promise<LoginAttempt | SkippedAttempt> {
+  async ask({ agent, login }: AgentLogin, state: AuthState): Promise<LoginAttempt | SkippedAttempt> {
     try {
-      const signers = await agentSigners(agent)
+      const signers = await agentSigners(boundAgent(agent, loginBinding(state)))
       this.#left = signers.map((signer) => ({
         method: 'publickey',
         signer,

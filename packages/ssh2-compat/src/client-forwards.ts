@@ -4,6 +4,7 @@ import type { EventEmitter } from 'node:events'
 import { ChannelOpenReason, channelTypes, globalRequests } from '@hawser/connection'
 import type { IncomingChannel } from '@hawser/session'
 import type { AgentMethods } from './agent.ts'
+import { boundAgent, forwardingBinding } from './agent-binding.ts'
 import { forwardAgent } from './agent-use.ts'
 import { Channel } from './channel.ts'
 import { decoded } from './decode.ts'
@@ -151,7 +152,7 @@ export class Forwards {
       }
       case authAgent.name:
         if (!this.#agentAsked || this.#agent === undefined) return refuse(open)
-        return forwardAgent(open, this.#agent)
+        return forwardAgent(open, boundAgent(this.#agent, forwardingBinding(this.#link.session)))
       default:
         open.reject(ChannelOpenReason.unknownChannelType, `channels of type ${open.type} are not served here`)
     }
