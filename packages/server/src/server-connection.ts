@@ -204,7 +204,8 @@ export class ServerConnection {
     }
     try {
       const waiting = onSession(session, this)
-      if (typeof waiting === 'object') waiting.then(listen, failed)
+      // An arrow function gives whatever its last call gave: only promises are waited for.
+      if (typeof waiting === 'object' && typeof waiting.then === 'function') waiting.then(listen, failed)
       else listen()
     } catch (error) {
       failed(error)
