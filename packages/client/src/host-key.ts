@@ -4,7 +4,9 @@ import {
   type Certificate,
   certificateAlgorithm,
   fingerprint,
+  type HostKeysAnnouncement,
   isCertificate,
+  type KnownHostEntry,
   type KnownHosts,
   type PublicKey,
   parseCertificate,
@@ -16,6 +18,7 @@ import type { Awaitable, HostKeyOffer } from '@hawser/session'
 import { HostKeyError } from '@hawser/transport'
 import { equal, UsageError } from '@hawser/wire'
 import { judgeHostCertificate } from './host-certificate.ts'
+import { type SshfpFinding, type SshfpResolver, sshfpFinding } from './sshfp.ts'
 
 /** What is known when a person or program is asked about a host key. */
 export interface HostKeyQuestion {
@@ -31,6 +34,14 @@ export interface HostKeyQuestion {
   readonly algorithm: string
   /** At a rekey: it is another key than the one the connection began with. */
   readonly changed: boolean
+  /** What DNS says about the key, where a resolver was given and asked. Unless `authenticated`, anybody may have said it. */
+  readonly sshfp?: SshfpFinding
+}
+
+/** What a server said about its host keys, and proved; `host` and `port` are those that known_hosts knows it by. */
+export interface HostKeysUpdate extends HostKeysAnnouncement {
+  readonly host: string
+  readonly port: number
 }
 
 /** Says that any host key will do: no protection against an impostor. For tests on loopback, and named so that a search finds it. */
@@ -51,11 +62,20 @@ export type HostKeyPolicy =
   | {
       readonly knownHosts: KnownHosts | string
       readonly acceptNew?: (question: HostKeyQuestion) => Awaitable<boolean>
+      /**
+       * SSHFP records, asked for where the host is unknown. Authenticated ones decide: a match is accepted, and `acceptNew` not
+       * asked; a mismatch is refused. Others are told to `acceptNew` as `sshfp` and decide nothing. When it rejects, so does `connect`.
+       */
+      readonly sshfp?: SshfpResolver
+      /** Told the host keys that the server announces once it has proved them, for known_hosts to follow. Should not reject. */
+      readonly updateHostKeys?: (update: HostKeysUpdate) => Awaitable<void>
       /** Keys, certificates and authorities that no longer count, besides the lines `@revoked`. */
       readonly revoked?: RevocationList
     }
   /** Asks; at a rekey only when the key has changed. */
   | { readonly ask: (question: HostKeyQuestion) => Awaitable<boolean> }
+  /** SSHFP records of the options' host alone: authenticated ones decide, with others `ask` does; without it they are refused. */
+  | { readonly sshfp: SshfpResolver; readonly ask?: (question: HostKeyQuestion) => Awaitable<boolean> }
   | typeof acceptAnyHostKey
 
 /** Why a genuine host key was not trusted. */
@@ -70,6 +90,8 @@ export class HostKeyRejectedError extends HostKeyError {
   readonly fingerprint: string
   /** Fingerprints of the keys that would have been accepted; empty when none is known. */
   readonly expected: readonly string[]
+  /** The entries of known_hosts that speak against it, with file and line; empty for other policies. */
+  readonly known: readonly KnownHostEntry[]
 
   /** `why` is what speaks against it in particular, as a sentence. */
   constructor(
@@ -77,10 +99,11 @@ export class HostKeyRejectedError extends HostKeyError {
     question: HostKeyQuestion,
     expected: readonly string[] = [],
     why?: string,
+    known: readonly KnownHostEntry[] = [],
   ) {
     super(
       'SSH_HOST_KEY_REJECTED',
-      rejection(reason, question, expected, why),
+      rejection(reason, question, known.length === 0 ? expected : known.map(shown), why),
       question.algorithm,
       question.key.blob,
     )
@@ -89,6 +112,7 @@ export class HostKeyRejectedError extends HostKeyError {
     this.port = question.port
     this.fingerprint = question.fingerprint
     this.expected = expected
+    this.known = known
   }
 }
 
@@ -115,8 +139,8 @@ export function hostKeyVerifier(
     // The key that was accepted at the start is not asked about again.
     if (!offer.first && !offer.changed && check.once) return true
     const asked = question(offer)
-    const refuse: Refuse = (reason, expected, why) => {
-      throw new HostKeyRejectedError(reason, asked, expected, why)
+    const refuse: Refuse = (reason, expected, why, known) => {
+      throw new HostKeyRejectedError(reason, asked, expected, why, known)
     }
     return check.decide(asked, refuse)
   }
@@ -137,7 +161,9 @@ export function preferKnown(
   const types = new Set(keys.map(({ type }) => type))
   const isKnown = (name: string): boolean => types.has(/^rsa-sha2-/.test(name) ? 'ssh-rsa' : name)
   const hasAuthority = known !== undefined && known.authoritiesOf(target.host, target.port).length > 0
-  const certified = hasAuthority ? names.map(plainAlgorithm).map(certificateAlgorithm) : []
+  // Composite keys have no certificates here.
+  const certifiable = names.filter((name) => !name.startsWith('ssh-mldsa44-'))
+  const certified = hasAuthority ? certifiable.map(plainAlgorithm).map(certificateAlgorithm) : []
   return [...new Set([...certified, ...names.filter(isKnown), ...names])]
 }
 
@@ -151,17 +177,27 @@ interface Decider {
   decide(question: HostKeyQuestion, refuse: Refuse): Awaitable<boolean>
 }
 
-type Refuse = (reason: HostKeyReason, expected?: readonly string[], why?: string) => never
+type Refuse = (
+  reason: HostKeyReason,
+  expected?: readonly string[],
+  why?: string,
+  known?: readonly KnownHostEntry[],
+) => never
 
 function decider(policy: HostKeyPolicy, host: string, port: number): Decider {
   if (policy === acceptAnyHostKey) return { once: false, decide: () => true }
   if (typeof policy !== 'object' || policy === null)
-    throw new UsageError('the option hostKey must be { fingerprints }, { keys }, { knownHosts } or { ask }')
+    throw new UsageError(
+      'the option hostKey must be { fingerprints }, { keys }, { knownHosts }, { sshfp } or { ask }',
+    )
   if ('fingerprints' in policy) return byFingerprint(policy.fingerprints)
   if ('keys' in policy) return byKey(policy.keys)
   if ('knownHosts' in policy) return byKnownHosts(policy, host, port)
+  if ('sshfp' in policy) return bySshfp(policy, host)
   if ('ask' in policy && typeof policy.ask === 'function') return { once: true, decide: asker(policy.ask) }
-  throw new UsageError('the option hostKey must be { fingerprints }, { keys }, { knownHosts } or { ask }')
+  throw new UsageError(
+    'the option hostKey must be { fingerprints }, { keys }, { knownHosts }, { sshfp } or { ask }',
+  )
 }
 
 function asker(ask: (question: HostKeyQuestion) => Awaitable<boolean>): Decider['decide'] {
@@ -212,7 +248,7 @@ function byKnownHosts(
 ): Decider {
   if (host === '') throw new UsageError('hostKey.knownHosts needs the option host: the name to look up')
   const known = knownHostsOf(policy)
-  const { revoked } = policy
+  const { revoked, sshfp } = policy
   const acceptNew = policy.acceptNew === undefined ? undefined : asker(policy.acceptNew)
   return {
     once: true,
@@ -229,10 +265,39 @@ function byKnownHosts(
       if (revocation !== undefined) return refuse('revoked', [], revocation.message)
       if (status === 'ok') return true
       if (standing?.status === 'refused') return refuse('certificate', [], standing.why)
-      if (status === 'unknown' && acceptNew !== undefined && !question.changed)
-        return acceptNew(question, refuse)
-      return refuse(status, status === 'changed' ? entries.map(({ key }) => fingerprint(key)) : [])
+      if (status === 'unknown' && !question.changed) {
+        const next = acceptNew ?? ((_, no) => no('unknown'))
+        return sshfp === undefined ? next(question, refuse) : askDns(sshfp, host, next)(question, refuse)
+      }
+      if (status === 'unknown') return refuse('unknown')
+      const expected = status === 'changed' ? entries.map(({ key }) => fingerprint(key)) : []
+      return refuse(status, expected, undefined, entries)
     },
+  }
+}
+
+function bySshfp(
+  policy: Extract<HostKeyPolicy, { readonly sshfp: SshfpResolver; readonly ask?: unknown }>,
+  host: string,
+): Decider {
+  if (host === '') throw new UsageError('hostKey.sshfp needs the option host: the name to look up')
+  const { ask, sshfp } = policy
+  return {
+    once: true,
+    decide: askDns(sshfp, host, ask === undefined ? (_, no) => no('refused') : asker(ask)),
+  }
+}
+
+/** Authenticated records decide; `next` is asked where there are none, and learns what others say. */
+function askDns(resolver: SshfpResolver, host: string, next: Decider['decide']): Decider['decide'] {
+  if (typeof resolver !== 'function')
+    throw new UsageError('hostKey.sshfp must be a function that gives { records, authenticated }')
+  return async (question, refuse) => {
+    const sshfp = sshfpFinding(await resolver(host), question.key)
+    if (sshfp.authenticated && sshfp.status === 'match') return true
+    if (sshfp.authenticated && sshfp.status === 'mismatch')
+      return refuse('refused', [], 'the authenticated SSHFP records of the host are of other keys')
+    return next({ ...question, sshfp }, refuse)
   }
 }
 
@@ -245,6 +310,10 @@ function normalized(text: string): { hash: 'sha256' | 'md5'; value: string } {
   throw new UsageError(
     `${JSON.stringify(text)} is not a fingerprint: SHA256: and 43 characters, or 16 pairs of hexadecimal digits with colons`,
   )
+}
+
+function shown({ key, file = 'known_hosts', line }: KnownHostEntry): string {
+  return `${key.type} ${fingerprint(key)} (${file} line ${line})`
 }
 
 function rejection(

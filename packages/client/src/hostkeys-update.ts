@@ -20,7 +20,7 @@ export async function proveHostKeys(
   announcement: Uint8Array,
   accepted: PublicKey | undefined,
 ): Promise<readonly PublicKey[]> {
-  const keys = usable(hostkeys.decode(announcement).keys)
+  const keys = usable(announcedKeys(announcement))
   const isAccepted = ({ blob }: PublicKey): boolean => accepted !== undefined && equal(accepted.blob, blob)
   const asked = keys.filter((key) => !isAccepted(key))
   if (asked.length === 0) return keys
@@ -41,6 +41,11 @@ export async function proveHostKeys(
       throw new ProtocolError(`the server did not prove the ${key.type} host key that it announced`)
   })
   return keys
+}
+
+/** The keys of an announcement as blobs, those that we could not use among them. Throws ProtocolError. */
+export function announcedKeys(announcement: Uint8Array): readonly Uint8Array[] {
+  return hostkeys.decode(announcement).keys
 }
 
 /** Keys of types that we do not know, certificates and weak ones are left out; so is what is said twice. */

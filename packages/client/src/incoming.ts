@@ -1,13 +1,13 @@
 /** What a server asks of a client: channels that come back, and requests. */
 
 import { ChannelOpenReason, channelTypes, globalRequests } from '@hawser/connection'
-import type { PublicKey } from '@hawser/keys'
+import type { HostKeysAnnouncement, PublicKey } from '@hawser/keys'
 import type { Channel, IncomingChannel, IncomingRequest, Session } from '@hawser/session'
 import { asError } from '@hawser/session'
 import { type Infer, ProtocolError, type Trace } from '@hawser/wire'
 import type { ForwardedAgent } from './agent-forwarding.ts'
 import type { Address } from './forwarding.ts'
-import { proveHostKeys } from './hostkeys-update.ts'
+import { announcedKeys, proveHostKeys } from './hostkeys-update.ts'
 
 const { x11 } = channelTypes
 
@@ -29,7 +29,7 @@ export interface IncomingHandlers {
   /** Takes channels of all other types. */
   readonly onChannel?: (open: IncomingChannel) => void
   /** Told the host keys that the server has and has proved, for known_hosts to follow when they change. */
-  readonly onHostKeys?: (keys: readonly PublicKey[]) => void
+  readonly onHostKeys?: (keys: readonly PublicKey[], announcement: HostKeysAnnouncement) => void
   /** Takes other global requests. */
   readonly onRequest?: (request: IncomingRequest) => void
   readonly trace?: Trace
@@ -77,7 +77,7 @@ export function takeRequests(
   const { onHostKeys, onRequest, trace } = handlers
   let proving = false
   const update = async (announcement: Uint8Array): Promise<void> => {
-    if (proving || onHostKeys === undefined) return
+    if (proving || onHostKeys === undefined || hostKey === undefined) return
     proving = true
     let keys: readonly PublicKey[]
     try {
@@ -89,7 +89,7 @@ export function takeRequests(
     } finally {
       proving = false
     }
-    onHostKeys(keys)
+    onHostKeys(keys, { accepted: hostKey, proved: keys, announced: announcedKeys(announcement) })
   }
   session.onRequest = (request) => {
     if (request.name === globalRequests.hostkeys.name) {

@@ -126,6 +126,7 @@ export {
   type KnownHostLineOptions,
   type KnownHostStatus,
   type KnownHosts,
+  type KnownHostsText,
   type KnownHostVerdict,
   parseKnownHosts,
 } from './trust/known-hosts.ts'
@@ -139,5 +140,11 @@ export {
   type RemovedKnownHosts,
   removeKnownHost,
 } from './trust/known-hosts-edit.ts'
+export {
+  type HostKeysAnnouncement,
+  type HostKeysChange,
+  type HostKeysUnchanged,
+  updateKnownHosts,
+} from './trust/known-hosts-update.ts'
 export type { TrustFileProblem } from './trust/lines.ts'
 export { createVerifier, type KeyPolicy, securityKeyFacts, whyUnusable } from './verify.ts'

@@ -104,7 +104,7 @@ export function hashKnownHosts(
   return { text: hashed.join(''), kept }
 }
 
-interface Line {
+export interface KnownHostLine {
   /** Without its line end. */
   readonly text: string
   readonly end: '' | '\n'
@@ -112,9 +112,10 @@ interface Line {
   readonly entry?: KnownHostEntry
 }
 
-function linesOf(text: string): Line[] {
+/** Every line of `text`; put together again they are `text`. */
+export function linesOf(text: string): KnownHostLine[] {
   const lines = text.split('\n')
-  return lines.flatMap((line, index): Line[] => {
+  return lines.flatMap((line, index): KnownHostLine[] => {
     const end = index === lines.length - 1 ? '' : '\n'
     if (line === '' && end === '') return []
     const content = line.trim()

@@ -20,6 +20,8 @@ export interface KnownHostVerdict {
 export interface KnownHostEntry {
   /** Counted from 1. */
   readonly line: number
+  /** The file that it stands in, if that was told. */
+  readonly file?: string
   /** `revoked`: the key is refused for these hosts. `cert-authority`: it signs certificates for them, and is not a host key. */
   readonly marker?: 'revoked' | 'cert-authority'
   /** As in the file: names, addresses and patterns with commas between them, or one hashed name. */
@@ -46,13 +48,27 @@ export interface KnownHostLineOptions {
   readonly crypto?: CryptoProvider
 }
 
-/** Reads the text of a known_hosts file. Lines that are not understood are passed over and listed in `problems`. */
+/** The text of a known_hosts file and where it is from, for messages. */
+export interface KnownHostsText {
+  readonly text: string
+  readonly file: string
+}
+
+/** Reads the text of a known_hosts file, or of several. Lines that are not understood are passed over and listed in `problems`. */
 export function parseKnownHosts(
-  text: string,
+  source: string | readonly KnownHostsText[],
   { crypto = defaultProvider }: { readonly crypto?: CryptoProvider } = {},
 ): KnownHosts {
-  const { entries, problems } = readLines(text, readKnownHost)
-  return new KnownHostsFile(entries, problems, crypto)
+  if (typeof source === 'string') {
+    const { entries, problems } = readLines(source, readKnownHost)
+    return new KnownHostsFile(entries, problems, crypto)
+  }
+  const read = source.map(({ text, file }) => ({ file, ...readLines(text, readKnownHost) }))
+  return new KnownHostsFile(
+    read.flatMap(({ file, entries }) => entries.map((entry) => Object.freeze({ ...entry, file }))),
+    read.flatMap(({ file, problems }) => problems.map((problem) => ({ ...problem, file }))),
+    crypto,
+  )
 }
 
 /** One line for a known_hosts file, no line end. Throws UsageError for a host that cannot stand in one. */

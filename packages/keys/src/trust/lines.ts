@@ -5,6 +5,8 @@ import { KeyError } from '../errors.ts'
 /** A line that says nothing, because it is not understood. OpenSSH passes over such lines too. */
 export interface TrustFileProblem {
   readonly line: number
+  /** The file that it stands in, if that was told. */
+  readonly file?: string
   readonly message: string
 }
 
