@@ -112,8 +112,7 @@ export class AgentProtocol extends Duplex {
     const ask: AgentAsk = { type: 'signRequest', keyBlob: key.getPublicSSH(), data, flags }
     return this.#ask(ask, (error, answer) => {
       if (error !== undefined) return done?.(error)
-      const signature =
-        answer?.type === 'signResponse' ? fromAgentBlob(key.type, answer.signature) : undefined
+      const signature = answer?.type === 'signResponse' ? fromAgentBlob(answer.signature) : undefined
       if (signature === undefined) done?.(new Error('Malformed signature from agent'))
       else done?.(null, signature)
     })

@@ -2,7 +2,7 @@
 
 import { agentAlgorithms } from '@hawser/agent'
 import { plainAlgorithm } from '@hawser/keys'
-import { ProtocolError, Reader, Writer } from '@hawser/wire'
+import { ProtocolError, Writer } from '@hawser/wire'
 import { algorithmFor, fromBlob, toBlob } from './signatures.ts'
 
 /** Which hash a program is asked for, for a signature by `algorithm`. */
@@ -16,12 +16,9 @@ export function hashFor(algorithm: string): 'sha1' | 'sha256' | 'sha512' | undef
 export { agentAlgorithms }
 
 /** What programs see of a signature blob: its content, DER for ECDSA; for keys on tokens, flags and counter too. Undefined for no blob. */
-export function fromAgentBlob(type: string, blob: Uint8Array): Buffer | undefined {
+export function fromAgentBlob(blob: Uint8Array): Buffer | undefined {
   try {
-    if (!type.startsWith('sk-')) return fromBlob(blob)
-    const from = new Reader(blob, 'signature')
-    from.string()
-    return Buffer.from(from.rest())
+    return fromBlob(blob)
   } catch (error) {
     if (error instanceof ProtocolError) return undefined
     throw error
@@ -35,7 +32,6 @@ export function toAgentBlob(
   signature: Uint8Array,
 ): Uint8Array | undefined {
   const algorithm = agentAlgorithm(type, hash)
-  if (type.startsWith('sk-')) return new Writer().string(algorithm).bytes(signature).finish()
   // A DER sequence starts with 0x30; the protocol's form with the length of a short number.
   if (algorithm.startsWith('ecdsa-') && signature[0] === 0)
     return new Writer().string(algorithm).string(signature).finish()

@@ -1,6 +1,7 @@
 /** ssh2's AuthContext: one authentication request of a client, with what its method brings and the ways to answer. */
 
 import { EventEmitter } from 'node:events'
+import { plainAlgorithm } from '@hawser/keys'
 import type { AuthExchange } from '@hawser/session'
 import { assertNever } from '@hawser/wire'
 import { asBuffer } from './channel-bytes.ts'
@@ -74,9 +75,12 @@ export class PasswordAuthContext extends AuthContextBase<'password'> {
 
 /** What is common to the methods that sign. */
 class SignedAuthContext<M extends 'publickey' | 'hostbased'> extends AuthContextBase<M> {
-  /** `algo` is the type of the key, also where RSA signs by SHA-2. */
+  /**
+   * `algo` is the type of the key, also where RSA signs by SHA-2. A certificate comes whole: its `verify` proves that the client has the
+   * key in it, `checkCertificate` of @hawser/keys says whether the certificate is to be believed.
+   */
   readonly key: { algo: string; data: Buffer }
-  /** The signature, raw (DER for ECDSA), and what it is over; undefined while the client only asks whether the key would do. */
+  /** The signature, raw (DER for ECDSA; with flags and counter for security keys), and what it is over; undefined while the client only asks whether the key would do. */
   readonly signature: Buffer | undefined
   readonly blob: Buffer | undefined
   /** RSA: the hash by which it was signed. */
@@ -90,8 +94,8 @@ class SignedAuthContext<M extends 'publickey' | 'hostbased'> extends AuthContext
     this.key = { algo: key.type, data: Buffer.from(key.blob) }
     this.signature = signature === undefined ? undefined : fromBlob(signature)
     this.blob = signedData === undefined ? undefined : Buffer.from(asBuffer(signedData))
-    const hash = signature === undefined ? undefined : hashOf(algorithm)
-    this.hashAlgo = key.type === 'ssh-rsa' ? hash : undefined
+    const hash = signature === undefined ? undefined : hashOf(plainAlgorithm(algorithm))
+    this.hashAlgo = plainAlgorithm(key.type) === 'ssh-rsa' ? hash : undefined
     this.sigAlgo = hash
   }
 }

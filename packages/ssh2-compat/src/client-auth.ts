@@ -5,7 +5,7 @@ import type { AuthOrder, AuthState, LoginAttempt } from '@hawser/session'
 import { type AgentMethods, agentOption, isAgentGone } from './agent.ts'
 import { boundAgent, loginBinding } from './agent-binding.ts'
 import { agentSigners } from './agent-use.ts'
-import { keySigner, parsePrivate } from './keys.ts'
+import { keySigner, parsePrivate, withCertificate } from './keys.ts'
 import type { ClientSettings } from './options.ts'
 import type { AnyAuthMethod, AuthenticationType, ChangePasswordCallback, NextAuth, Prompt } from './types.ts'
 
@@ -159,7 +159,7 @@ function byMethod(
       }
     }
     case 'publickey': {
-      const key = keyOf(own, settings)
+      const key = certifiedKeyOf(own, settings)
       return 'reason' in key ? skip(key.reason) : { method: 'publickey', signer: key }
     }
     case 'keyboard-interactive': {
@@ -199,6 +199,23 @@ function keyOf(
     return keySigner(
       parsePrivate(own['key'] as string | Buffer, own['passphrase'] as string | undefined, 'key'),
     )
+  } catch (error) {
+    return { reason: (error as Error).message }
+  }
+}
+
+/** The key with its certificate: its own, or that of the options for their key. */
+function certifiedKeyOf(
+  own: Partial<Record<string, unknown>>,
+  settings: ClientSettings,
+): ReturnType<typeof keyOf> {
+  const { certificate } = own
+  const given = certificate !== undefined && certificate !== null
+  if (!given && own['key'] === undefined && settings.signer !== undefined) return settings.signer
+  const key = keyOf(own, settings)
+  if (!given || 'reason' in key) return key
+  try {
+    return withCertificate(key, certificate as string | Buffer, 'user')
   } catch (error) {
     return { reason: (error as Error).message }
   }

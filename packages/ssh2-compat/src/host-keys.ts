@@ -2,7 +2,7 @@
 
 import type { EventEmitter } from 'node:events'
 import { globalRequests } from '@hawser/connection'
-import { publicKeyFromBlob, type Signer } from '@hawser/keys'
+import { isCertificate, plainAlgorithm, publicKeyFromBlob, type Signer } from '@hawser/keys'
 import type { IncomingRequest, Session } from '@hawser/session'
 import { decoded } from './decode.ts'
 import { ParsedKey, verifySignature } from './keys.ts'
@@ -18,9 +18,10 @@ export function asksForProof({ name }: IncomingRequest): boolean {
   return name === hostkeysProve.name
 }
 
-/** Server: tells the client all keys that the server has. */
+/** Server: tells the client all keys that the server has; certificates are trusted by their authority. */
 export function announceHostKeys(session: Session, keys: readonly Signer[]): void {
-  session.notify(hostkeys.name, hostkeys.encode({ keys: keys.map(({ publicKey }) => publicKey.blob) }))
+  const plain = keys.map(({ publicKey }) => publicKey).filter((key) => !isCertificate(key))
+  session.notify(hostkeys.name, hostkeys.encode({ keys: plain.map(({ blob }) => blob) }))
 }
 
 /** Server: signs for every key that the client asks about; refuses when one of them is not ours. */
@@ -94,7 +95,7 @@ function proves(session: Session, key: Key, signature: Uint8Array): boolean {
 
 /** For RSA the algorithm of the key exchange, where that is one; clients hold us to it. */
 function proofAlgorithm(session: Session, { algorithms }: Signer): string {
-  const agreed = session.negotiated?.serverHostKey
+  const agreed = plainAlgorithm(session.negotiated?.serverHostKey ?? '')
   return algorithms.find((name) => name === agreed) ?? (algorithms[0] as string)
 }
 

@@ -1,14 +1,21 @@
 /** ssh2's `utils.parseKey`: keys as objects with PEM and SSH forms, signing and checking, over @hawser/keys. */
 
 import {
+  type Certificate,
+  certificateAlgorithm,
+  certificateSigner,
+  certificateVerifier,
   createVerifier,
   formatPrivateKey,
   formatPublicKey,
+  isCertificate,
   KeyError,
   type PrivateKey,
   type PublicKey,
+  parseCertificate,
   parsePrivateKey,
   parsePublicKey,
+  plainAlgorithm,
   publicKeyFromBlob,
   type Signer,
   type VerifySignature,
@@ -16,11 +23,10 @@ import {
 import { equal } from '@hawser/wire'
 import { algorithmFor, fromBlob, hashOf, rememberedAlgorithm, toBlob } from './signatures.ts'
 
-/** Checks signatures by every algorithm there is, the old ones too. */
-export const verifySignature: VerifySignature = createVerifier(undefined, {
-  insecure: true,
-  minRsaBits: 1024,
-})
+/** Checks signatures by every algorithm there is, the old ones too; those of certificates by the key in them. */
+export const verifySignature: VerifySignature = certificateVerifier(
+  createVerifier(undefined, { insecure: true, minRsaBits: 1024 }),
+)
 
 /** A key of one file. It also answers `[0]` and `length`, since files of the 0.8 line gave a list of one. */
 export class ParsedKey {
@@ -56,9 +62,10 @@ export class ParsedKey {
     return Buffer.from(this.#public.blob)
   }
 
-  /** SubjectPublicKeyInfo as PEM, without a line end at its end. */
+  /** SubjectPublicKeyInfo as PEM, without a line end at its end; of the key in a certificate. Throws for security keys, which have none. */
   getPublicPEM(): string {
-    return formatPublicKey(this.#public, { format: 'pem' }).trimEnd()
+    const key = isCertificate(this.#public) ? parseCertificate(this.#public).key : this.#public
+    return formatPublicKey(key, { format: 'pem' }).trimEnd()
   }
 
   /** The private key as PEM in its customary form, without a line end at its end; null for a public key, which the type does not say. */
@@ -82,18 +89,20 @@ export class ParsedKey {
   }
 
   /**
-   * Whether `signature` is this key's. Signatures from a server's `ctx` need no `hash`. An Error for what cannot be checked:
-   * compare with `true`, since an Error is truthy.
+   * Whether `signature` is this key's, or, for a certificate, that of the key in it: what the certificate says is not looked at.
+   * Signatures from a server's `ctx` need no `hash`. An Error for what cannot be checked: compare with `true`, since an Error is truthy.
    */
   verify(data: string | Uint8Array, signature: Uint8Array, hash?: string): boolean | Error {
     try {
       const bytes = typeof data === 'string' ? Buffer.from(data) : data
+      const type = plainAlgorithm(this.type)
       const algorithm =
         hash === undefined
-          ? (rememberedAlgorithm(signature) ?? algorithmFor(this.type, undefined))
-          : algorithmFor(this.type, hash)
+          ? (rememberedAlgorithm(signature) ?? algorithmFor(type, undefined))
+          : algorithmFor(type, hash)
       const blob = toBlob(algorithm, signature)
-      return blob !== undefined && verifySignature(this.#public, algorithm, bytes, blob)
+      const name = type === this.type ? algorithm : certificateAlgorithm(algorithm)
+      return blob !== undefined && verifySignature(this.#public, name, bytes, blob)
     } catch (error) {
       return error as Error
     }
@@ -165,8 +174,10 @@ function readKey(
       ...(passphrase === undefined ? {} : { passphrase }),
     })
   // A raw blob starts with the length of its type's name.
-  if (typeof data !== 'string' && data[0] === 0 && data[1] === 0) return publicKeyFromBlob(data)
-  return parsePublicKey(data)
+  const isBlob = typeof data !== 'string' && data[0] === 0 && data[1] === 0
+  const key = isBlob ? publicKeyFromBlob(data) : parsePublicKey(data)
+  if (isCertificate(key)) parseCertificate(key) // throws for a malformed one
+  return key
 }
 
 /** The words that programs look for, and ours behind them. */
@@ -196,4 +207,29 @@ export function keySigner(key: ParsedKey, o: { readonly insecure?: boolean } = {
   const signer = ParsedKey.signer(key, o.insecure === true)
   if (signer === undefined) throw new Error('a private key is needed to sign')
   return signer
+}
+
+/** A certificate from an option called `what`: the text of its file, or its wire form. Throws for anything else. */
+function readCertificate(data: string | Uint8Array, what: string): Certificate {
+  const key = parseKey(data)
+  if (key instanceof Error) throw new Error(`Cannot parse ${what}: ${key.message}`, { cause: key })
+  const blob = key.getPublicSSH()
+  if (key.isPrivateKey() || plainAlgorithm(key.type) === key.type)
+    throw new Error(`${what} value is a ${key.type} key, and no certificate`)
+  return parseCertificate(new Uint8Array(blob))
+}
+
+/** `signer` with its certificate for people or machines. Throws for one of the other kind, or of another key. */
+export function withCertificate(
+  signer: Signer,
+  data: string | Uint8Array,
+  kind: Certificate['kind'],
+  what = 'certificate',
+): Signer {
+  const certificate = readCertificate(data, what)
+  if (certificate.kind !== kind)
+    throw new Error(
+      `${what} value is a certificate for a ${certificate.kind} where one for a ${kind} is needed`,
+    )
+  return certificateSigner(signer, certificate)
 }

@@ -3,11 +3,11 @@
 import { createHash, getHashes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { AlgorithmNames } from '@hawser/crypto'
-import type { PublicKey } from '@hawser/keys'
+import type { PublicKey, Signer } from '@hawser/keys'
 import { type AgentMethods, agentOption } from './agent.ts'
 import { clientAlgorithms } from './algorithms.ts'
 import { asBuffer } from './channel-bytes.ts'
-import { type ParsedKey, parsePrivate } from './keys.ts'
+import { keySigner, type ParsedKey, parsePrivate, withCertificate } from './keys.ts'
 import type {
   AnyAuthMethod,
   AuthenticationType,
@@ -27,6 +27,8 @@ export interface ClientSettings {
   readonly username: string
   readonly password: string | Buffer | undefined
   readonly privateKey: ParsedKey | undefined
+  /** What logs in by `privateKey`: with its certificate, where there is one. */
+  readonly signer: Signer | undefined
   readonly agent: AgentMethods | undefined
   /** Whether every program may use the agent. */
   readonly agentForward: boolean
@@ -67,6 +69,7 @@ export function clientSettings(config: ConnectConfig): ClientSettings {
     username,
     password: config.password === undefined || config.password === null ? undefined : config.password,
     privateKey,
+    signer: signerOf(privateKey, config.certificate),
     agent,
     agentForward: config.agentForward === true,
     hostbased:
@@ -85,6 +88,12 @@ export function clientSettings(config: ConnectConfig): ClientSettings {
     ident: identText(config.ident),
     debug: typeof config.debug === 'function' ? config.debug : undefined,
   }
+}
+
+function signerOf(key: ParsedKey | undefined, certificate: ConnectConfig['certificate']): Signer | undefined {
+  if (certificate === undefined || certificate === null) return key === undefined ? undefined : keySigner(key)
+  if (key === undefined) throw new Error('certificate needs privateKey: the key that it certifies')
+  return withCertificate(keySigner(key), certificate, 'user')
 }
 
 /** What follows `SSH-2.0-`, each byte of a Buffer as one character. */

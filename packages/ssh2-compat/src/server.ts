@@ -9,9 +9,9 @@ import { Connection, type ConnectionSettings } from './connection.ts'
 import { lines } from './connection-info.ts'
 import { type EmitterOf, emitterOf } from './emitter.ts'
 import type { ServerEvents } from './event-types.ts'
-import { keySigner, parsePrivate } from './keys.ts'
+import { keySigner, parsePrivate, withCertificate } from './keys.ts'
 import { identText, milliseconds } from './options.ts'
-import type { ClientInfo, ServerConfig } from './types.ts'
+import type { ClientInfo, ServerConfig, ServerHostKey } from './types.ts'
 
 /** Listeners have types. */
 const Emitter: EmitterOf<ServerEvents> = emitterOf()
@@ -137,10 +137,14 @@ function checkHandshake({ hostKeys, algorithms, ident, greeting }: ConnectionSet
 function hostKeys(list: ServerConfig['hostKeys']): readonly Signer[] {
   if (list.length === 0)
     throw new Error('hostKeys is empty: a server needs at least one key to prove itself with')
-  return list.map((entry) => {
-    const { key, passphrase } =
-      typeof entry === 'object' && 'key' in entry ? entry : { key: entry, passphrase: undefined }
+  return list.flatMap((entry) => {
+    const given: Partial<ServerHostKey> & Pick<ServerHostKey, 'key'> =
+      typeof entry === 'object' && 'key' in entry ? entry : { key: entry }
     // A host key signs by ssh-rsa where the server's algorithms name it, which they do not unless told to.
-    return keySigner(parsePrivate(key, passphrase, 'privateKey'), { insecure: true })
+    const signer = keySigner(parsePrivate(given.key, given.passphrase, 'privateKey'), { insecure: true })
+    // Clients that know no authority are shown the key alone.
+    return given.certificate === undefined
+      ? [signer]
+      : [withCertificate(signer, given.certificate, 'host'), signer]
   })
 }

@@ -46,18 +46,32 @@ export function rememberedAlgorithm(signature: Uint8Array): string | undefined {
   return algorithms.get(signature)
 }
 
-/** The content of an SSH signature blob (RFC 4253 §6.6), ECDSA's two numbers as DER. */
+/** Signatures of security keys (OpenSSH PROTOCOL.u2f) have more behind their content: flags, a counter, what a browser added. */
+function isSecurityKey(algorithm: string): boolean {
+  return /^(?:webauthn-)?sk-/.test(algorithm)
+}
+
+/**
+ * The content of an SSH signature blob (RFC 4253 §6.6), ECDSA's two numbers as DER; of security keys' signatures all that follows the
+ * name.
+ */
 export function fromBlob(blob: Uint8Array): Buffer {
   const reader = new Reader(blob, 'signature')
   const algorithm = reader.ascii()
-  const content = reader.string()
-  const signature = algorithm.startsWith('ecdsa-') ? toDer(content) : Buffer.from(content)
+  const signature = isSecurityKey(algorithm)
+    ? Buffer.from(reader.rest())
+    : contentOf(algorithm, reader.string())
   algorithms.set(signature, algorithm)
   return signature
 }
 
+function contentOf(algorithm: string, content: Uint8Array): Buffer {
+  return algorithm.startsWith('ecdsa-') ? toDer(content) : Buffer.from(content)
+}
+
 /** The SSH signature blob around `signature`; undefined when DER makes no sense that should be ECDSA's or DSA's. */
 export function toBlob(algorithm: string, signature: Uint8Array): Uint8Array | undefined {
+  if (isSecurityKey(algorithm)) return new Writer().string(algorithm).bytes(signature).finish()
   const content = algorithm.startsWith('ecdsa-')
     ? fromDer(signature)
     : algorithm === 'ssh-dss'

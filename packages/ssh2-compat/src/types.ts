@@ -52,6 +52,8 @@ export interface PublicKeyAuthMethod {
   username?: string
   key: string | Buffer | ParsedKey
   passphrase?: string | Buffer
+  /** Not in ssh2: presented in place of `key` alone; the text of a `-cert.pub` file, or its wire form. */
+  certificate?: string | Buffer
 }
 export interface HostBasedAuthMethod {
   type: 'hostbased'
@@ -130,6 +132,8 @@ export interface ConnectConfig {
   agentForward?: boolean | undefined
   privateKey?: string | Buffer | ParsedKey | null | undefined
   passphrase?: string | Buffer | null | undefined
+  /** Not in ssh2: an OpenSSH certificate for `privateKey`, presented in its place; the text of a `-cert.pub` file, or its wire form. */
+  certificate?: string | Buffer | null | undefined
   localHostname?: string | undefined
   localUsername?: string | undefined
   tryKeyboard?: boolean | undefined
@@ -225,8 +229,16 @@ export interface EncryptedPrivateKey {
   passphrase: string | Buffer
 }
 
+/** Not in ssh2: a host key with an OpenSSH certificate for it, which clients that know its authority go by. */
+export interface ServerHostKey {
+  key: string | Buffer | ParsedKey
+  passphrase?: string | Buffer | undefined
+  /** The text of a `-cert.pub` file, or its wire form. */
+  certificate?: string | Buffer | undefined
+}
+
 export interface ServerConfig {
-  hostKeys: readonly (string | Buffer | ParsedKey | EncryptedPrivateKey)[]
+  hostKeys: readonly (string | Buffer | ParsedKey | EncryptedPrivateKey | ServerHostKey)[]
   algorithms?: Algorithms | undefined
   greeting?: string | undefined
   banner?: string | undefined
