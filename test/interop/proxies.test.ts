@@ -263,11 +263,12 @@ describePeers(['sshd'], 'proxies', () => {
             socket.pipe(there)
             there.pipe(socket)
           }
-          if (kind === 'http') return socket.once('data', answer)
-          socket.once('data', () => {
-            socket.write(Buffer.from([5, 0]))
-            socket.once('data', answer)
-          })
+          if (kind === 'http') socket.once('data', answer)
+          else
+            socket.once('data', () => {
+              socket.write(Buffer.from([5, 0]))
+              socket.once('data', answer)
+            })
         })
       })
       expect(await says(`${kind}://127.0.0.1:${port}`)).toBe('through\n')

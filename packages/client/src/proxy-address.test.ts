@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { acceptAnyHostKey } from './host-key.ts'
-import { checkConnectOptions } from './options.ts'
+import { type ConnectOptions, checkConnectOptions } from './options.ts'
 import { parseProxy } from './proxy-address.ts'
 
 test('kinds, ports, addresses and logins', () => {
@@ -43,7 +43,7 @@ test.each([
 })
 
 test('among the options of connect', () => {
-  const hop = { host: 'h', user: 'ada', auth: [], hostKey: acceptAnyHostKey }
+  const hop: ConnectOptions = { host: 'h', user: 'ada', auth: [], hostKey: acceptAnyHostKey }
   const proxy = 'socks5://gate'
   expect(checkConnectOptions({ ...hop, proxy }).proxyAddress?.host).toBe('gate')
   expect(checkConnectOptions({ ...hop, jump: [{ ...hop, proxy }] }).jump[0]?.proxyAddress?.host).toBe('gate')
