@@ -1,4 +1,12 @@
-import { fingerprint, formatKnownHost, generateKey, type PublicKey } from '@hawser/keys'
+import {
+  fingerprint,
+  formatKnownHost,
+  formatPublicKey,
+  generateKey,
+  type PublicKey,
+  parseKnownHosts,
+  sshfpRecords,
+} from '@hawser/keys'
 import type { HostKeyOffer } from '@hawser/session'
 import { describe, expect, test } from 'vitest'
 import {
@@ -9,6 +17,7 @@ import {
   hostKeyVerifier,
   preferKnown,
 } from './host-key.ts'
+import type { SshfpResolver } from './sshfp.ts'
 
 const target = { host: 'example.net', port: 2222 }
 const [mine, others] = (await Promise.all([generateKey('ed25519'), generateKey('ed25519')])).map(
@@ -155,5 +164,80 @@ describe('host key policies', () => {
       'rsa-sha2-512',
     ])
     expect(preferKnown(names, { knownHosts }, { host: 'elsewhere', port: 22 })).toEqual(names)
+  })
+})
+
+describe('SSHFP', () => {
+  const at = (key: PublicKey, authenticated: boolean): SshfpResolver => {
+    return () => ({ records: sshfpRecords(key), authenticated })
+  }
+  const none: SshfpResolver = () => ({ records: [], authenticated: true })
+
+  test.each<[string, SshfpResolver, unknown]>([
+    ['an authenticated match is accepted', at(mine, true), true],
+    ['an authenticated mismatch is refused', at(others, true), { reason: 'refused' }],
+    ['a match that anybody could have sent is not enough', at(mine, false), { reason: 'unknown' }],
+    ['no record says nothing', none, { reason: 'unknown' }],
+    [
+      'only a plain true authenticates',
+      () => ({ records: sshfpRecords(mine), authenticated: 1 as unknown as boolean }),
+      { reason: 'unknown' },
+    ],
+  ])('an unknown host of known_hosts: %s', async (_, sshfp, expected) => {
+    const got = await verdict({ knownHosts: '', sshfp }, offer(mine))
+    if (expected === true) expect(got).toBe(true)
+    else expect(got).toMatchObject(expected as object)
+  })
+
+  test('records that are not authenticated only inform who is asked', async () => {
+    const seen: HostKeyQuestion[] = []
+    const ask = (question: HostKeyQuestion): boolean => seen.push(question) > 0
+    for (const key of [mine, others]) {
+      const sshfp = at(key, false)
+      expect(await verdict({ knownHosts: '', acceptNew: ask, sshfp }, offer(mine))).toBe(true)
+      expect(await verdict({ ask, sshfp }, offer(mine))).toBe(true)
+      expect(await verdict({ ask: () => false, sshfp }, offer(mine))).toMatchObject({ reason: 'refused' })
+    }
+    const [match, mismatch] = [
+      { status: 'match', authenticated: false },
+      { status: 'mismatch', authenticated: false },
+    ]
+    expect(seen.map(({ sshfp }) => sshfp)).toEqual([match, match, mismatch, mismatch])
+  })
+
+  test('known, changed and revoked keys are decided without DNS', async () => {
+    const sshfp: SshfpResolver = () => expect.unreachable('DNS was asked')
+    const line = formatKnownHost(target.host, target.port, mine)
+    expect(await verdict({ knownHosts: line, sshfp }, offer(mine))).toBe(true)
+    expect(await verdict({ knownHosts: line, sshfp }, offer(others))).toMatchObject({ reason: 'changed' })
+    const revoked = { knownHosts: `@revoked * ${formatPublicKey(mine)}`, sshfp }
+    expect(await verdict(revoked, offer(mine))).toMatchObject({ reason: 'revoked' })
+  })
+
+  test('by DNS alone', async () => {
+    expect(await verdict({ sshfp: at(mine, true) }, offer(mine))).toBe(true)
+    for (const sshfp of [at(mine, false), at(others, true), none])
+      expect(await verdict({ sshfp }, offer(mine))).toMatchObject({ reason: 'refused' })
+    expect(() => hostKeyVerifier({ sshfp: none }, { host: '', port: 22 })).toThrow('needs the option host')
+  })
+
+  test('what the resolver rejects with is the reason', async () => {
+    const failure = new Error('SERVFAIL')
+    const sshfp: SshfpResolver = () => Promise.reject(failure)
+    expect(await verdict({ knownHosts: '', sshfp }, offer(mine))).toBe(failure)
+  })
+})
+
+test('a changed key: the entries of known_hosts with file and line', async () => {
+  const line = formatKnownHost(target.host, target.port, mine)
+  const knownHosts = parseKnownHosts([
+    { file: '/a', text: '' },
+    { file: '/b', text: `\n${line}\n` },
+  ])
+  const refused = await verdict({ knownHosts }, offer(others))
+  expect(refused).toMatchObject({ known: [{ file: '/b', line: 2 }], expected: [fingerprint(mine)] })
+  expect((refused as Error).message).toContain(`${fingerprint(mine)} (/b line 2)`)
+  expect((await verdict({ knownHosts: line }, offer(others))) as Error).toMatchObject({
+    message: expect.stringContaining('(known_hosts line 1)'),
   })
 })

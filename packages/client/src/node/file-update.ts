@@ -106,15 +106,14 @@ async function takeLock(lock: string): Promise<string> {
       if ((error as { code?: unknown }).code !== 'EEXIST') throw error
     }
     const held = await unlessAbsent(stat(lock))
-    if (held !== undefined && Date.now() - held.mtimeMs > lockLastsMs) await breakLock(lock, held.ino)
+    if (held !== undefined && Date.now() - held.mtimeMs > lockLastsMs) await breakLock(lock)
     else if (Date.now() > until) throw new FileLockedError(lock)
     else await pause(pauseMs * (0.5 + Math.random()))
   }
 }
 
-/** Takes away the lock that was found too old, and no other: who finds the same moves it aside first, and one of them succeeds. */
-async function breakLock(lock: string, ino: number): Promise<void> {
-  if ((await unlessAbsent(stat(lock)))?.ino !== ino) return
+/** Takes away a lock that is too old. Of several who do, one moves it aside; whoever lost a lock so notices before it writes. */
+async function breakLock(lock: string): Promise<void> {
   const aside = `${lock}.${randomUUID()}`
   try {
     await rename(lock, aside)
