@@ -7,6 +7,7 @@ import {
   type messages,
   type SftpLink,
 } from '@hawser/sftp'
+import { BufferPool } from '@hawser/sftp/node'
 import { ProtocolError } from '@hawser/wire'
 import { asBuffer } from './channel-bytes.ts'
 import { Link } from './link.ts'
@@ -36,6 +37,8 @@ export interface CallHooks {
 /** Callbacks are called free of any promise, in the order of the answers. */
 export class SftpCalls {
   readonly link: SftpLink
+  /** For the transfers of files: new memory for each of many small ones would cost more than sending them. */
+  readonly pool = new BufferPool(256 * 1024, 32)
   readonly #hooks: CallHooks
   #bytes = 0
   #waiting = false

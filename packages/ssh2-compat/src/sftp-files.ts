@@ -142,6 +142,7 @@ function transferOptions(
   o: TransferOptions,
 ): {
   link: SftpCalls['link']
+  pool: SftpCalls['pool']
   chunkSize?: number
   maxRequests?: number
   onProgress?: (bytes: number, size: number) => void
@@ -150,6 +151,7 @@ function transferOptions(
   let before = 0
   return {
     link: calls.link,
+    pool: calls.pool,
     ...(isPositive(o.chunkSize) ? { chunkSize: o.chunkSize } : {}),
     ...(isPositive(o.concurrency) ? { maxRequests: o.concurrency } : {}),
     ...(typeof step === 'function'
