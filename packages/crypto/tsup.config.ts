@@ -1,6 +1,6 @@
 import { library } from '../../tsup.base.ts'
 
-const entry = { index: 'src/index.ts', noble: 'src/backend.noble.ts' }
+const entry = { index: 'src/index.ts', noble: 'src/backend.noble.ts', 'ml-dsa': 'src/ml-dsa.ts' }
 
 export default library(
   // The node backend is reached through #backend only, whose types are those of the interface.

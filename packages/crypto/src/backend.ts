@@ -90,6 +90,20 @@ export interface Kem {
   encapsulate(publicKey: Uint8Array): { readonly ciphertext: Uint8Array; readonly secret: Uint8Array }
 }
 
+/** A signature scheme of FIPS 204. RangeError for keys of the wrong length. */
+export interface MlDsa {
+  /** The key of a seed, expanded once. */
+  signer(seed: Uint8Array): {
+    readonly publicKey: Uint8Array
+    /** With fresh randomness in it; `context` has at most 255 bytes. */
+    sign(message: Uint8Array, context: Uint8Array): Uint8Array
+    /** Overwrites what was expanded. */
+    dispose(): void
+  }
+  /** False for anything malformed. */
+  verify(publicKey: Uint8Array, message: Uint8Array, context: Uint8Array, signature: Uint8Array): boolean
+}
+
 /**
  * Synchronous throughout, but for signing and key generation, which may wait (WebCrypto).
  * Inputs are never changed and never kept, but for keys.
@@ -124,6 +138,8 @@ export interface Backend {
   ecdh(curve: CurveName): AgreementKeyPair
   /** ML-KEM-768 (FIPS 203): keys of 1184 bytes, ciphertexts of 1088, secrets of 32. */
   readonly mlKem768: Kem
+  /** ML-DSA-44: seeds of 32 bytes, keys of 1312, signatures of 2420. Only where it was asked for: `withMlDsa` of `@hawser/crypto/ml-dsa`. */
+  readonly mlDsa44?: MlDsa
   /** base^exponent mod modulus over unsigned big-endian bytes; as long as the modulus. No primality test of anything. */
   modPow(base: Uint8Array, exponent: Uint8Array, modulus: Uint8Array): Uint8Array
   /**

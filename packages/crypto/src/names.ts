@@ -4,7 +4,7 @@ import type { AlgorithmNames, CryptoProvider } from './algorithm.ts'
 import { defaultProvider } from './provider.ts'
 
 /** Host key algorithms, most preferred first. They are implemented by the keys package; their order and standing belong here. */
-const hostKeys: readonly { readonly name: string; readonly insecure?: true }[] = [
+const hostKeys: readonly Standing[] = [
   { name: 'ssh-ed25519' },
   { name: 'ecdsa-sha2-nistp256' },
   { name: 'ecdsa-sha2-nistp384' },
@@ -13,6 +13,12 @@ const hostKeys: readonly { readonly name: string; readonly insecure?: true }[] =
   { name: 'rsa-sha2-256' },
   /** SHA-1 (RFC 8332 §1). */
   { name: 'ssh-rsa', insecure: true },
+]
+
+/** Composite keys of ML-DSA-44 and Ed25519, of a provider that was given ML-DSA: the name since OpenSSH 10.6, and the one of 10.4 and 10.5. */
+const compositeHostKeys: readonly Standing[] = [
+  { name: 'ssh-mldsa44-ed25519' },
+  { name: 'ssh-mldsa44-ed25519@openssh.com' },
 ]
 
 /** Everything that `provider` has, most preferred first. */
@@ -61,14 +67,19 @@ function modernNames(): AlgorithmNames {
   })
 }
 
-type Standing = { readonly name: string; readonly insecure?: true }
+interface Standing {
+  readonly name: string
+  readonly insecure?: true
+}
 
 function names(provider: CryptoProvider, keep: (algorithm: Standing) => boolean): AlgorithmNames {
   const pick = (algorithms: readonly Standing[]): readonly string[] =>
     Object.freeze(algorithms.filter(keep).map(({ name }) => name))
   return Object.freeze({
     kex: pick(provider.agreements),
-    serverHostKey: pick(hostKeys),
+    serverHostKey: pick(
+      provider.backend.mlDsa44 === undefined ? hostKeys : [...compositeHostKeys, ...hostKeys],
+    ),
     cipher: pick(provider.ciphers),
     mac: pick(provider.macs),
     compression: pick(provider.compressions),

@@ -29,6 +29,13 @@ const rows: readonly SignatureAlgorithm[] = [
   { name: 'ssh-rsa', keyType: 'ssh-rsa', hash: 'sha1', insecure: true },
   /** SHA-1 too, and keys of 1,024 bits (RFC 4253 §6.6). */
   { name: 'ssh-dss', keyType: 'ssh-dss', hash: 'sha1', insecure: true, verifyOnly: true },
+  /** Post-quantum and Ed25519 at once; both halves sign a SHA-512 hash. */
+  { name: 'ssh-mldsa44-ed25519', keyType: 'ssh-mldsa44-ed25519', hash: 'sha512' },
+  {
+    name: 'ssh-mldsa44-ed25519@openssh.com',
+    keyType: 'ssh-mldsa44-ed25519@openssh.com',
+    hash: 'sha512',
+  },
   /** OpenSSH PROTOCOL.u2f. */
   {
     name: 'sk-ssh-ed25519@openssh.com',

@@ -179,6 +179,7 @@ function customaryPem(parts: PrivateParts): [label: string, bytes: Uint8Array] {
     case 'ed25519':
     case 'sk-ed25519':
     case 'sk-ecdsa':
+    case 'mldsa44-ed25519':
       throw new KeyError(
         'SSH_KEY_UNSUPPORTED',
         `there is no old PEM format for ${parts.type} keys; use ${parts.type === 'ed25519' ? 'pkcs8 or ' : ''}openssh`,

@@ -1,10 +1,11 @@
 /** Private keys in memory: they sign, and give their values to nobody but the writers of this package. */
 
-import { type CryptoProvider, defaultProvider } from '@hawser/crypto'
+import { type Backend, type CryptoProvider, defaultProvider } from '@hawser/crypto'
 import { assertNever, erase, UsageError, Writer } from '@hawser/wire'
 import { algorithmsOf, signatureAlgorithm } from './algorithms.ts'
 import { accepting, KeyError } from './errors.ts'
 import type { PrivateKey, PublicKey } from './key.ts'
+import { compositeProblem, compositeSigner } from './key-types/composite.ts'
 import { checkDsaPrivate } from './key-types/dsa.ts'
 import { keyTypeOf, type PrivateParts } from './key-types/index.ts'
 import { canSign } from './key-types/parts.ts'
@@ -18,6 +19,12 @@ export interface PrivateKeyOptions extends KeyPolicy {
 
 type Sign = ReturnType<CryptoProvider['backend']['signer']>
 
+/** Signs, and forgets what it keeps beside the values of the key. */
+interface Signing {
+  readonly sign: Sign
+  dispose?(): void
+}
+
 /**
  * Makes a key that signs from its values, which it owns from here on.
  * Throws {@link KeyError} when they do not belong together.
@@ -29,15 +36,29 @@ export function privateKeyOf(
   format?: string,
 ): PrivateKey {
   const { backend } = options.crypto ?? defaultProvider
-  let sign: Sign
+  let signing: Signing
   try {
     if (parts.type === 'dsa') checkDsaPrivate(backend, parts)
-    sign = canSign(parts) ? accepting(format, () => backend.signer(parts)) : cannotSign(parts)
+    signing = signingOf(backend, parts, format)
   } catch (error) {
     eraseParts(parts)
     throw error
   }
-  return new MemoryKey(parts, comment, sign, options)
+  return new MemoryKey(parts, comment, signing, options)
+}
+
+function signingOf(backend: Backend, parts: PrivateParts, format: string | undefined): Signing {
+  if (!canSign(parts)) return { sign: cannotSign(parts) }
+  if (parts.type !== 'mldsa44-ed25519') return { sign: accepting(format, () => backend.signer(parts)) }
+  const problem = compositeProblem(backend, parts.name)
+  if (problem !== undefined)
+    return {
+      sign() {
+        throw new KeyError('SSH_KEY_UNSUPPORTED', problem)
+      },
+    }
+  const { sign, dispose } = accepting(format, () => compositeSigner(backend, parts))
+  return { sign: (_, data) => sign(data), dispose }
 }
 
 /** The values of a key in memory. Throws {@link KeyError} for other signers and after `dispose()`. */
@@ -69,15 +90,15 @@ class MemoryKey implements PrivateKey {
   readonly comment: string
   /** Both undefined once the key was disposed of. */
   #parts: PrivateParts | undefined
-  #sign: Sign | undefined
+  #signing: Signing | undefined
   readonly #problem: string | undefined
 
-  constructor(parts: PrivateParts, comment: string, sign: Sign, policy: KeyPolicy) {
+  constructor(parts: PrivateParts, comment: string, signing: Signing, policy: KeyPolicy) {
     this.publicKey = publicKeyOf(parts, comment)
     this.algorithms = Object.freeze(algorithmsOf(this.publicKey.type, policy))
     this.comment = comment
     this.#parts = parts
-    this.#sign = sign
+    this.#signing = signing
     this.#problem = policyProblem(parts, policy)
     Object.freeze(this)
   }
@@ -88,10 +109,11 @@ class MemoryKey implements PrivateKey {
 
   sign(algorithm: string, data: Uint8Array): Uint8Array | Promise<Uint8Array> {
     const parts = this.#parts
-    if (this.#sign === undefined || parts === undefined)
+    if (this.#signing === undefined || parts === undefined)
       throw new UsageError('this key cannot sign any more: it was disposed of', { code: 'SSH_KEY_DISPOSED' })
     // Says why there is no algorithm.
-    if (!canSign(parts)) return this.#sign('sha1', data)
+    const { sign } = this.#signing
+    if (!canSign(parts)) return sign('sha1', data)
     const chosen = signatureAlgorithm(algorithm)
     if (chosen === undefined || !this.algorithms.includes(algorithm))
       throw new UsageError(
@@ -101,14 +123,15 @@ class MemoryKey implements PrivateKey {
     const row = keyTypeOf(parts)
     const blob = (raw: Uint8Array): Uint8Array =>
       new Writer(raw.length + 48).string(algorithm).string(row.encodeSignature(raw, parts)).finish()
-    const raw = this.#sign(chosen.hash, data)
+    const raw = sign(chosen.hash, data)
     return raw instanceof Uint8Array ? blob(raw) : raw.then(blob)
   }
 
   dispose(): void {
     const parts = this.#parts
     this.#parts = undefined
-    this.#sign = undefined
+    this.#signing?.dispose?.()
+    this.#signing = undefined
     if (parts === undefined) return
     eraseParts(parts)
   }
@@ -125,6 +148,8 @@ export function eraseParts(parts: PrivateParts): void {
       return erase(parts.d, parts.p, parts.q, parts.iqmp)
     case 'dsa':
       return erase(parts.x)
+    case 'mldsa44-ed25519':
+      return erase(parts.seeds)
     case 'sk-ed25519':
     case 'sk-ecdsa':
       return erase(parts.keyHandle)

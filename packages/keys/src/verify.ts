@@ -5,6 +5,7 @@ import { assertNever, equal, ProtocolError, Reader } from '@hawser/wire'
 import { signatureAlgorithm } from './algorithms.ts'
 import { KeyError } from './errors.ts'
 import type { PublicKey, VerifySignature } from './key.ts'
+import { compositeVerifier } from './key-types/composite.ts'
 import { dsaVerifier } from './key-types/dsa.ts'
 import { type KeyTypeRow, keyTypeNamed, keyTypeOf, type PublicParts } from './key-types/index.ts'
 import { bitLength, rsaBits } from './key-types/rsa.ts'
@@ -127,6 +128,8 @@ function verifierOf(backend: Backend, parts: PublicParts): ReturnType<Backend['v
     case 'sk-ed25519':
     case 'sk-ecdsa':
       return backend.verifier(innerKey(parts))
+    case 'mldsa44-ed25519':
+      return compositeVerifier(backend, parts)
     case 'ed25519':
     case 'ecdsa':
     case 'rsa':

@@ -3,11 +3,12 @@
 import {
   type AlgorithmNames,
   type CryptoProvider,
+  defaultNames,
   defaultProvider,
-  defaults,
   groupExchangeBits,
   isPostQuantum,
   supported,
+  supportedNames,
 } from '@hawser/crypto'
 import {
   certificateAlgorithm,
@@ -95,7 +96,8 @@ export function resolveOptions(options: TransportOptions): TransportConfig {
   const { role, crypto = defaultProvider, hostKeys = [] } = options
   const known = knownNames(crypto)
   const { policy = {} } = options
-  const algorithms = obeying(policy, resolveAlgorithms(options.algorithms ?? {}, known))
+  const defaults = defaultNames(crypto)
+  const algorithms = obeying(policy, resolveAlgorithms(options.algorithms ?? {}, known, defaults))
   if (role === 'server' && hostKeys.length === 0)
     throw new UsageError('a server needs at least one host key in the option hostKeys')
   if (role === 'client' && options.greeting !== undefined)
@@ -144,14 +146,22 @@ function knownNames(crypto: CryptoProvider): AlgorithmNames {
   const names = (entries: readonly { readonly name: string }[]): string[] => entries.map(({ name }) => name)
   return {
     kex: names(crypto.agreements),
-    serverHostKey: [...supported.serverHostKey, ...supported.serverHostKey.map(certificateAlgorithm)],
+    serverHostKey: [
+      ...supportedNames(crypto).serverHostKey,
+      // Composite keys have no certificates here.
+      ...supported.serverHostKey.map(certificateAlgorithm),
+    ],
     cipher: names(crypto.ciphers),
     mac: names(crypto.macs),
     compression: names(crypto.compressions),
   }
 }
 
-function resolveAlgorithms(wished: Partial<AlgorithmNames>, known: AlgorithmNames): AlgorithmNames {
+function resolveAlgorithms(
+  wished: Partial<AlgorithmNames>,
+  known: AlgorithmNames,
+  defaults: AlgorithmNames,
+): AlgorithmNames {
   const list = (category: keyof AlgorithmNames): readonly string[] => {
     const names = wished[category]
     if (names === undefined) return defaults[category].filter((name) => known[category].includes(name))

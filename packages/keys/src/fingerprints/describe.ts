@@ -32,6 +32,8 @@ const rows: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['ssh-rsa', { label: 'RSA', bits: { field: 1 } }],
   // RFC 4253 §6.6: p, q, g, y
   ['ssh-dss', { label: 'DSA', bits: { field: 0 } }],
+  ['ssh-mldsa44-ed25519', { label: 'MLDSA44-ED25519', bits: 256 }],
+  ['ssh-mldsa44-ed25519@openssh.com', { label: 'MLDSA44-ED25519', bits: 256 }],
   ['sk-ssh-ed25519@openssh.com', { label: 'ED25519-SK', bits: 256 }],
   ['sk-ecdsa-sha2-nistp256@openssh.com', { label: 'ECDSA-SK', bits: 256 }],
 ])

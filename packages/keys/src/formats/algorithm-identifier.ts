@@ -93,6 +93,7 @@ export function writeAlgorithm(key: KeyAlgorithm | PublicParts): Uint8Array {
       )
     case 'sk-ed25519':
     case 'sk-ecdsa':
+    case 'mldsa44-ed25519':
       throw new KeyError('SSH_KEY_UNSUPPORTED', `there is no PEM form of keys of type ${key.type}`)
   }
 }

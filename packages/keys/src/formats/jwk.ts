@@ -140,6 +140,7 @@ export function readJwkPrivate(jwk: object, backend: Backend): PrivateParts {
     case 'dsa':
     case 'sk-ed25519':
     case 'sk-ecdsa':
+    case 'mldsa44-ed25519':
       throw noJwk(key.type)
   }
 }
@@ -163,6 +164,7 @@ export function writeJwkPublic(key: PublicParts | PrivateParts): Jwk {
     case 'dsa':
     case 'sk-ed25519':
     case 'sk-ecdsa':
+    case 'mldsa44-ed25519':
       throw noJwk(key.type)
   }
 }
@@ -191,6 +193,7 @@ export function writeJwkPrivate(key: PrivateParts): Jwk {
     case 'dsa':
     case 'sk-ed25519':
     case 'sk-ecdsa':
+    case 'mldsa44-ed25519':
       throw noJwk(key.type)
   }
 }

@@ -92,6 +92,7 @@ function contentOf(key: PrivateParts): Uint8Array {
       return der.integer(key.x)
     case 'sk-ed25519':
     case 'sk-ecdsa':
+    case 'mldsa44-ed25519':
       throw new KeyError('SSH_KEY_UNSUPPORTED', `there is no PEM form of keys of type ${key.type}`)
   }
 }

@@ -325,6 +325,7 @@ function valuesOf(from: Reader, key: PublicParts): PrivateParts {
     }
     case 'sk-ed25519':
     case 'sk-ecdsa':
+    case 'mldsa44-ed25519':
       throw unsupportedType(keyTypeOf(key).name, { format: name })
   }
 }
@@ -346,6 +347,7 @@ function writeValues(key: PrivateParts): Uint8Array {
       break
     case 'sk-ed25519':
     case 'sk-ecdsa':
+    case 'mldsa44-ed25519':
       throw unsupportedType(keyTypeOf(key).name, { format: name })
   }
   return to.finish()

@@ -38,7 +38,8 @@ export const ed25519: KeyTypeRow<Public, Private> = {
   decodeSignature: (encoded) => (encoded.length === 64 ? encoded : undefined),
 }
 
-function exactly(from: Reader, length: number, name: string): Uint8Array {
+/** A string of exactly `length` bytes: a view. */
+export function exactly(from: Reader, length: number, name: string): Uint8Array {
   const bytes = from.string()
   if (bytes.length !== length)
     throw new ProtocolError(`${name} has ${bytes.length} bytes where ${length} are needed`)

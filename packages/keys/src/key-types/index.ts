@@ -1,6 +1,7 @@
 /** The table of key types: one row each. */
 
 import { assertNever } from '@hawser/wire'
+import { mldsa44Ed25519, mldsa44Ed25519OpenSsh } from './composite.ts'
 import { dsa } from './dsa.ts'
 import { nistp256, nistp384, nistp521 } from './ecdsa.ts'
 import { ed25519 } from './ed25519.ts'
@@ -12,7 +13,10 @@ import { skEcdsa, skEd25519 } from './security-key.ts'
 export type { PrivateParts, PublicParts } from './parts.ts'
 export type { KeyTypeRow } from './row.ts'
 
-const rows: readonly KeyTypeRow[] = [ed25519, nistp256, nistp384, nistp521, rsa, dsa, skEd25519, skEcdsa]
+const rows: readonly KeyTypeRow[] = [
+  ...[ed25519, nistp256, nistp384, nistp521, rsa, dsa, skEd25519, skEcdsa],
+  ...[mldsa44Ed25519, mldsa44Ed25519OpenSsh],
+]
 const byName: ReadonlyMap<string, KeyTypeRow> = new Map(rows.map((row) => [row.name, row]))
 
 /** The row of an SSH type name; undefined for types that are only carried, not understood. */
@@ -35,6 +39,8 @@ export function keyTypeOf(parts: PublicParts | PrivateParts): KeyTypeRow {
       return skEd25519
     case 'sk-ecdsa':
       return skEcdsa
+    case 'mldsa44-ed25519':
+      return parts.name === mldsa44Ed25519.name ? mldsa44Ed25519 : mldsa44Ed25519OpenSsh
     default:
       return assertNever(parts)
   }

@@ -42,10 +42,25 @@ export interface SecurityKeyFile {
 export type SkEd25519Private = SkEd25519Public & SecurityKeyFile
 export type SkEcdsaPrivate = SkEcdsaPublic & SecurityKeyFile
 
-export type PublicParts = PublicKeyParts | DsaPublic | SkEd25519Public | SkEcdsaPublic
-export type PrivateParts = PrivateKeyParts | DsaPrivate | SkEd25519Private | SkEcdsaPrivate
+/** The name since OpenSSH 10.6, and that of 10.4 and 10.5. */
+export type CompositeName = 'ssh-mldsa44-ed25519' | 'ssh-mldsa44-ed25519@openssh.com'
+
+export interface CompositePublic {
+  readonly type: 'mldsa44-ed25519'
+  readonly name: CompositeName
+  /** That of ML-DSA-44, 1312 bytes, and that of Ed25519, 32 bytes. */
+  readonly publicKey: Uint8Array
+}
+
+export interface CompositePrivate extends CompositePublic {
+  /** That of ML-DSA-44 and that of Ed25519, 32 bytes each. */
+  readonly seeds: Uint8Array
+}
+
+export type PublicParts = PublicKeyParts | DsaPublic | SkEd25519Public | SkEcdsaPublic | CompositePublic
+export type PrivateParts = PrivateKeyParts | DsaPrivate | SkEd25519Private | SkEcdsaPrivate | CompositePrivate
 
 /** Whether the values can sign in memory: a security key's are not there, and DSA is no longer signed with. */
-export function canSign(parts: PrivateParts): parts is PrivateKeyParts {
-  return parts.type === 'ed25519' || parts.type === 'ecdsa' || parts.type === 'rsa'
+export function canSign(parts: PrivateParts): parts is PrivateKeyParts | CompositePrivate {
+  return ['ed25519', 'ecdsa', 'rsa', 'mldsa44-ed25519'].includes(parts.type)
 }
