@@ -188,6 +188,13 @@ export class Client {
     this.#noMoreSessions = true
   }
 
+  /** How many milliseconds the server takes to answer, by `ping@openssh.com` where it has announced that. */
+  ping(options: CallOptions = {}): Promise<number> {
+    return within('waiting for a sign of life', options, (signal) =>
+      unlessAborted(this.session.ping(), signal),
+    )
+  }
+
   /** Makes new keys while everything goes on; resolves with what was agreed. Giving up does not stop the key exchange. */
   rekey(options: CallOptions = {}): Promise<Negotiated> {
     return within('making new keys', options, (signal) => unlessAborted(this.session.rekey(), signal))

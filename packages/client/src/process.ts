@@ -121,9 +121,11 @@ export function watchProcess(channel: Channel, hooks: ProcessHooks): void {
   }
 }
 
-/** Sends a signal (RFC 4254 §6.9), named with or without `SIG`. False when the channel is closing. */
+/** Sends a signal (RFC 4254 §6.9), named with or without `SIG`; INFO goes by OpenSSH's name, INFO@openssh.com. False when the channel is closing. */
 export function sendSignal(channel: Channel, name: string): boolean {
-  return channel.notify(signal.name, signal.encode({ signalName: name.replace(/^SIG/, '') }))
+  const plain = name.replace(/^SIG/, '')
+  const signalName = plain === 'INFO' ? 'INFO@openssh.com' : plain
+  return channel.notify(signal.name, signal.encode({ signalName }))
 }
 
 /** Tells the size of our terminal (RFC 4254 §6.7). False when the channel is closing. */

@@ -69,6 +69,11 @@ export class ServerProcess {
     for (const name of this.#signals.splice(0)) handler(name)
   }
 
+  /** Called when the client says that it reads standard output no more (`eow@openssh.com`): what is written to it is thrown away. */
+  set onUnread(handler: () => void) {
+    this.channel.onUnread = handler
+  }
+
   /** Takes new sizes of the client's terminal. */
   set onResize(handler: (size: TerminalSize) => void) {
     this.#onResize = handler
@@ -76,7 +81,7 @@ export class ServerProcess {
 
   /**
    * Writes text or bytes to standard output, past `stdout`; do not mix the two. Gives true when it has left for the pipe,
-   * false when the client went away first. Never rejects: a client that leaves is nobody's error.
+   * false when the client went away first, or reads no more. Never rejects: a client that leaves is nobody's error.
    */
   write(data: string | Uint8Array): Promise<boolean> {
     return this.#out.write(data)
@@ -163,7 +168,7 @@ class Outlet {
     this.#waiting++
     return this.#send(typeof data === 'string' ? utf8Encode(data) : data)
       .then(
-        () => true,
+        () => this.#number !== 0 || !this.#channel.unread,
         () => false,
       )
       .finally(() => this.#done(1))

@@ -1,7 +1,7 @@
 /** One channel of a session: data by callbacks or web streams, requests both ways, an orderly end. */
 
 import type { ChannelId, ReplyToken } from '@hawser/connection'
-import { ChannelRequestError } from '@hawser/connection'
+import { ChannelRequestError, channelRequests } from '@hawser/connection'
 import { UsageError } from '@hawser/wire'
 import { ConnectionError } from './errors.ts'
 import { IncomingRequest, RequestInbox } from './incoming.ts'
@@ -30,6 +30,8 @@ export interface ChannelHost {
   reply(token: ReplyToken, ok: boolean): void
   eof(id: ChannelId): void
   close(id: ChannelId): void
+  /** Whether the peer knows `eow@openssh.com`. */
+  knowsEow(): boolean
 }
 
 interface Pending {
@@ -60,6 +62,9 @@ export class Channel {
   #resolveClosed: () => void = () => undefined
   #remoteEof = false
   #onRemoteEnd: (() => void) | undefined
+  #unread = false
+  #onUnread: (() => void) | undefined
+  #eowSent = false
   #eofSent = false
   #eofWanted = false
   #closeSent = false
@@ -104,6 +109,11 @@ export class Channel {
     return this.#remoteEof
   }
 
+  /** Whether the peer has said that it reads our standard data no more (`eow@openssh.com`): what is written is thrown away here. */
+  get unread(): boolean {
+    return this.#unread
+  }
+
   /** Reads `stream` by callbacks; what waited is delivered at once. One reader per stream. */
   attach(stream: StreamNumber, sink: DataSink): void {
     if (this.#sinks[stream] !== undefined)
@@ -146,6 +156,10 @@ export class Channel {
   write(bytes: Uint8Array, stream: StreamNumber = 0, done?: (error?: Error) => void): void {
     if (this.ended) {
       done?.(this.#writeError())
+      return
+    }
+    if (this.#unread && stream === 0) {
+      done?.()
       return
     }
     if (this.#queue.length > 0) {
@@ -194,6 +208,19 @@ export class Channel {
     if (this.#remoteEof) handler()
   }
 
+  /** Called when the peer says that it reads our standard data no more; whoever makes that data can stop. */
+  set onUnread(handler: () => void) {
+    this.#onUnread = handler
+    if (this.#unread) handler()
+  }
+
+  /** Tells the peer, if it is one that knows `eow@openssh.com`, that its standard data is read no more (OpenSSH PROTOCOL §2.1). */
+  stopReading(): void {
+    if (this.#eowSent || this.#remoteEof || this.type !== 'session' || !this.#host.knowsEow()) return
+    this.#eowSent = true
+    this.notify(channelRequests.eow.name)
+  }
+
   /** Sends EOF after all data that was written. */
   eof(): void {
     if (this.ended) return
@@ -229,6 +256,7 @@ export class Channel {
   }
 
   receiveRequest(name: string, data: Uint8Array, token: ReplyToken | undefined): void {
+    if (name === channelRequests.eow.name && token === undefined) return this.#receiveEow()
     this.#inbox.push(
       new IncomingRequest(name, data, token === undefined ? undefined : (ok) => this.#host.reply(token, ok)),
     )
@@ -245,6 +273,16 @@ export class Channel {
       this.#queue.shift()
       if (next.done !== undefined) this.#whenSent(next.done)
     }
+    this.#finish()
+  }
+
+  #receiveEow(): void {
+    if (this.#unread) return
+    this.#unread = true
+    const dropped = this.#queue.filter(({ stream }) => stream === 0)
+    this.#queue = this.#queue.filter(({ stream }) => stream !== 0)
+    for (const { done } of dropped) done?.()
+    this.#onUnread?.()
     this.#finish()
   }
 

@@ -127,6 +127,8 @@ export class Session {
         mux.close(id)
         drive.kick()
       },
+      // Others have been seen to fail over requests that they do not know.
+      knowsEow: () => /^(?:OpenSSH|Hawser)_/.test(parts.engine.transport.remoteIdent?.software ?? ''),
     }
     this.#authentication = parts.authentication(this)
   }

@@ -5,7 +5,7 @@ import type { Channel, StreamNumber } from './channel.ts'
 /** Bytes that a stream holds for a slow reader before the window stops growing back. */
 const highWaterMark = 256 * 1024
 
-/** Stream `number` of `channel` as a web stream; cancelling it throws further data away. */
+/** Stream `number` of `channel` as a web stream; cancelling it throws further data away, and tells peers that know how (`eow@openssh.com`). */
 export function readableOf(channel: Channel, number: StreamNumber): ReadableStream<Uint8Array> {
   let owed = 0
   let cancelled = false
@@ -39,6 +39,7 @@ export function readableOf(channel: Channel, number: StreamNumber): ReadableStre
       cancel() {
         cancelled = true
         giveBack()
+        if (number === 0) channel.stopReading()
       },
     },
     new ByteLengthQueuingStrategy({ highWaterMark }),

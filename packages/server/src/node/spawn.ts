@@ -1,6 +1,7 @@
 /** Real programs for clients: child processes behind a ServerProcess. */
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { toNodeReadable, toNodeWritable } from '@hawser/session/node'
 import type { ServerProcess } from '../server-process.ts'
@@ -65,8 +66,15 @@ function connectChild(process: ServerProcess, child: ChildProcessWithoutNullStre
   child.stderr.pipe(stderr)
   process.onSignal = (name) => {
     // Names that this system does not have are nothing that a program here could get.
-    if (isSignal(name)) child.kill(`SIG${name}` as NodeJS.Signals)
+    const signal = signalNamed(name)
+    if (signal !== undefined) child.kill(signal)
   }
+  // As in any pipe whose reader has gone, the program's next output fails.
+  process.onUnread = () => child.stdout.destroy()
+  child.stdin.once('error', () => {
+    process.channel.stopReading()
+    stdin.resume()
+  })
   const running = (): boolean => child.exitCode === null && child.signalCode === null
   void process.closed.then(() => {
     child.stdout.destroy()
@@ -108,9 +116,11 @@ function whenFinished(streams: readonly Writable[], done: () => void): void {
   }
 }
 
-/** RFC 4254 §6.10 names these; a program here can get no others from a client. */
+/** RFC 4254 §6.10 names these; beside INFO@openssh.com, a program here can get no others from a client. */
 const signals = new Set('ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2'.split(' '))
 
-function isSignal(name: string): boolean {
-  return signals.has(name)
+function signalNamed(name: string): NodeJS.Signals | undefined {
+  if (signals.has(name)) return `SIG${name}` as NodeJS.Signals
+  // Only the BSDs have it.
+  return name === 'INFO@openssh.com' && 'SIGINFO' in constants.signals ? 'SIGINFO' : undefined
 }
