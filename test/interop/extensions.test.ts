@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
+import { agentAt } from '@hawser/agent/node'
 import { connect } from '@hawser/client'
 import { generateKey, type PrivateKey } from '@hawser/keys'
 import { authorizedKeys, type PublicKeyAttempt, type ServerConnection } from '@hawser/server'
@@ -18,6 +19,7 @@ import {
 } from '@hawser/testing'
 import { describePeers } from '@hawser/testing/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { haveAgent, startAgent } from './agent-kit.ts'
 import { clientOf, publicLine, userKey } from './kit.ts'
 
 const hostKey: PrivateKey = await generateKey('ed25519')
@@ -135,6 +137,24 @@ describePeers(['sshd'], 'sshd -ddd about our client', () => {
     expect(sshd.log()).toContain('Accepted publickey for')
   })
 
+  test.skipIf(!haveAgent)('a key of an agent that is refused by one algorithm goes by its next', async () => {
+    const key = sharedKeyFile('rsa-3072')
+    const agent = await startAgent([key])
+    const picky = await startSshd({
+      hostKeys: ['ed25519'],
+      userKeys: ['rsa-3072'],
+      publicKeyAlgorithms: ['rsa-sha2-256'],
+      logLevel: 'DEBUG3',
+    })
+    const auth = [{ method: 'agent', agent: agentAt(agent.path) }] as const
+    const client = await clientOf(picky, { auth })
+    await client.close()
+    await expect.poll(() => picky.log()).toMatch(/Accepted publickey/)
+    expect(picky.log()).toContain('signature algorithm rsa-sha2-512 not in PubkeyAcceptedAlgorithms')
+    await picky.stop()
+    await agent.stop()
+  })
+
   test('no-more-sessions@openssh.com', async () => {
     const client = await clientOf(sshd)
     client.noMoreSessions()
@@ -187,6 +207,42 @@ describePeers(['sshd'], 'sshd -ddd about our client', () => {
 })
 
 describe('our client and our server', () => {
+  test('ext-info-in-auth@openssh.com: the algorithms of a user are told once the user is known', async () => {
+    const key = await generateKey('rsa')
+    await using server = await listen({
+      port: 0,
+      hostKeys: [hostKey],
+      auth: { publickey: authorizedKeys(() => [key.publicKey]) },
+      signatureAlgorithmsOf: (user) => (user === 'ada' ? ['rsa-sha2-256'] : undefined),
+    })
+    const trace: string[] = []
+    for (const user of ['ada', 'bob']) {
+      const client = await connect({
+        host: '127.0.0.1',
+        port: server.port,
+        user,
+        hostKey: { keys: [hostKey.publicKey] },
+        auth: [{ method: 'none' }, { method: 'publickey', signer: key }],
+        trace: (event) => {
+          if (event.type === 'message' && event.name === 'extInfo') trace.push(`${user} ${event.direction}`)
+          if (event.type === 'attempt') trace.push(`${user} ${event.method} ${event.detail}`)
+        },
+      })
+      await client.close()
+    }
+    const method = 'publickey-hostbound-v00@openssh.com'
+    expect(trace.filter((line) => line.startsWith('ada'))).toEqual([
+      'ada out',
+      'ada in',
+      'ada none requested',
+      'ada in',
+      `ada ${method} requested`,
+      `ada ${method} rsa-sha2-256`,
+    ])
+    expect(trace.filter((line) => line === 'bob in')).toHaveLength(1)
+    expect(trace).toContain(`bob ${method} rsa-sha2-512`)
+  })
+
   test('ping@openssh.com both ways, and the signals of RFC 4254', async () => {
     const seen: string[] = []
     let connection: ServerConnection | undefined
