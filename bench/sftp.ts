@@ -212,7 +212,17 @@ function memoryRows(): Row[] {
     if (statSync(file(name)).size !== size) throw new Error(`${name} has not ${size} bytes`)
   }
   const some = 64 * 1_048_576
+  const many = 100_000
+  const crowd = file('crowd')
+  mkdirSync(crowd)
+  for (let i = 0; i < many; i++) closeSync(openSync(join(crowd, `file-${i}`), 'w'))
   return [
+    {
+      work: `readdir of ${many} entries`,
+      unit: '/s',
+      contenders: [hawser],
+      run: (c) => client(c, { work: 'readdir', remote: crowd }, [], many),
+    },
     row(
       'get of 4 GiB and 5 bytes, sparse',
       { work: 'get', remote: source, local: file('sparse-down'), sparse: true },

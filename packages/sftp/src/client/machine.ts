@@ -98,7 +98,9 @@ export class SftpClientMachine {
   start(): void {
     if (this.#state !== 'new') throw new UsageError('this SFTP client was started before')
     this.#state = 'waiting'
-    this.#send('init', init.number, init.encode({ version: sftpVersion, extensions: [] }))
+    const writer = new Writer().uint32(0).byte(init.number)
+    init.write(writer, { version: sftpVersion, extensions: [] })
+    this.#send('init', init.number, writer.finish())
   }
 
   /**
@@ -124,11 +126,9 @@ export class SftpClientMachine {
       this.#note('out', 'write', write.number, 21 + request.handle.length + request.data.length)
     } else {
       const declared = requests[request.type]
-      this.#send(
-        request.type,
-        declared.number,
-        declared.encode({ ...this.#asServerHasIt(request), id } as never),
-      )
+      const writer = new Writer().uint32(0).byte(declared.number)
+      declared.write(writer, { ...this.#asServerHasIt(request), id } as never)
+      this.#send(request.type, declared.number, writer.finish())
     }
     const length = request.type === 'read' ? request.len : 0
     this.#pending.set(id, { type: request.type, expects, length, into: o.into })
@@ -285,9 +285,12 @@ export class SftpClientMachine {
     return id
   }
 
-  #send(name: string, number: number, payload: Uint8Array): void {
-    this.#output.push(new Writer(4 + payload.length).string(payload).finish())
-    this.#note('out', name, number, payload.length)
+  /** `packet` has room for its length in front. */
+  #send(name: string, number: number, packet: Uint8Array): void {
+    const length = packet.length - 4
+    for (let at = 0; at < 4; at++) packet[at] = length >>> (24 - 8 * at)
+    this.#output.push(packet)
+    this.#note('out', name, number, length)
   }
 
   #note(direction: 'in' | 'out', name: string, number: number, size: number): void {

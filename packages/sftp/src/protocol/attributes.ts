@@ -35,13 +35,20 @@ export const attributes: Field<Attributes> = { read: readAttributes, write: writ
 
 function readAttributes(r: Reader): Attributes {
   const flags = r.uint32()
-  return {
-    ...((flags & AttributeFlag.size) !== 0 ? { size: r.uint64() } : undefined),
-    ...((flags & AttributeFlag.uidGid) !== 0 ? { uid: r.uint32(), gid: r.uint32() } : undefined),
-    ...((flags & AttributeFlag.permissions) !== 0 ? { permissions: r.uint32() } : undefined),
-    ...((flags & AttributeFlag.times) !== 0 ? { atime: r.uint32(), mtime: r.uint32() } : undefined),
-    ...((flags & AttributeFlag.extended) !== 0 ? { extended: readExtended(r) } : undefined),
+  // Property by property: objects put together by spreading take a kilobyte each, and listings have many.
+  const a: { -readonly [K in keyof Attributes]: Attributes[K] } = {}
+  if ((flags & AttributeFlag.size) !== 0) a.size = r.uint64()
+  if ((flags & AttributeFlag.uidGid) !== 0) {
+    a.uid = r.uint32()
+    a.gid = r.uint32()
   }
+  if ((flags & AttributeFlag.permissions) !== 0) a.permissions = r.uint32()
+  if ((flags & AttributeFlag.times) !== 0) {
+    a.atime = r.uint32()
+    a.mtime = r.uint32()
+  }
+  if ((flags & AttributeFlag.extended) !== 0) a.extended = readExtended(r)
+  return a
 }
 
 function readExtended(r: Reader): readonly ExtendedAttribute[] {
