@@ -2,10 +2,13 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { connectAlias } from '@hawser/client/node'
+import type { SshfpResolver } from '@hawser/client'
+import { connectAlias, connectOptionsFor } from '@hawser/client/node'
+import { type PublicKey, sshfpRecords } from '@hawser/keys'
 import { makeKeyFile, runNow, type Sshd, startSshd, temporaryFolder } from '@hawser/testing'
 import { describePeers } from '@hawser/testing/vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { keyOf } from './kit.ts'
 
 describePeers(['sshd', 'ssh'], 'aliases of ssh_config', () => {
   const folder = temporaryFolder('alias')
@@ -94,5 +97,49 @@ describePeers(['sshd', 'ssh'], 'aliases of ssh_config', () => {
     const strict = config(`${lines}  StrictHostKeyChecking yes`)
     expect(runNow('ssh', ['-F', strict, 'box', 'echo', 'strictly'])).toBe('strictly\n')
     expect(await says(strict, 'box', 'echo too')).toBe('too\n')
+  })
+
+  test('UpdateHostKeys: yes follows, ask asks, no does nothing', async () => {
+    const keys = [...sshd.hostKeys.values()].map(({ publicLine }) => keyOf(publicLine))
+    const counts: number[] = []
+    for (const [word, answer] of [
+      ['yes', false],
+      ['no', true],
+      ['ask', false],
+      ['ask', true],
+    ] as const) {
+      const path = known()
+      const file = config(`  UserKnownHostsFile ${path}\n  UpdateHostKeys ${word}`)
+      const { hostKey } = await connectOptionsFor('box', { files: [file], askUpdateHostKeys: () => answer })
+      if (typeof hostKey !== 'object' || !('knownHosts' in hostKey)) expect.unreachable()
+      await hostKey.updateHostKeys?.({
+        host: '127.0.0.1',
+        port: sshd.port,
+        accepted: keys[0] as PublicKey,
+        proved: keys,
+        announced: keys.map(({ blob }) => blob),
+      })
+      counts.push(readFileSync(path, 'utf8').trim().split('\n').length)
+    }
+    expect(counts).toEqual([keys.length, 1, 1, keys.length])
+  })
+
+  test('VerifyHostKeyDNS: authenticated records let in where known_hosts is empty, under ask they do not', async () => {
+    const loginBy = async (word: string, authenticated: boolean): Promise<string> => {
+      const lines = `  IdentityFile @ID\n  UserKnownHostsFile none\n  StrictHostKeyChecking yes\n  VerifyHostKeyDNS ${word}`
+      const sshfp: SshfpResolver = () => ({
+        records: [...sshd.hostKeys.values()].flatMap(({ publicLine }) => sshfpRecords(keyOf(publicLine))),
+        authenticated,
+      })
+      await using client = await connectAlias('box', { files: [config(lines)], sshfp })
+      return (await (await client.exec('echo in')).text()).stdout
+    }
+    expect(await loginBy('yes', true)).toBe('in\n')
+    for (const [word, authenticated] of [
+      ['yes', false],
+      ['ask', true],
+      ['no', true],
+    ] as const)
+      await expect(loginBy(word, authenticated)).rejects.toMatchObject({ reason: 'unknown' })
   })
 })

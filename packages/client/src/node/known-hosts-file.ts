@@ -60,7 +60,9 @@ export async function knownHostsFile(options: KnownHostsFileOptions = {}): Promi
       change.unchanged === undefined &&
       (updateHostKeys === true ||
         (typeof updateHostKeys === 'function' && (await updateHostKeys(change, update)) === true))
-    onHostKeysUpdated?.(isWanted ? await updateFile(path, changed) : change)
+    // Not inside the call: it is to be written whether somebody is told or not.
+    const result = isWanted ? await updateFile(path, changed) : change
+    onHostKeysUpdated?.(result)
   }
   return {
     knownHosts,

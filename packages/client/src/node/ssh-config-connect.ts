@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { agentAt } from '@hawser/agent/node'
 import {
   certificateSigner,
+  type HostKeysChange,
   KeyError,
   matchesPattern,
   type PrivateKey,
@@ -15,8 +16,9 @@ import { equal, UsageError } from '@hawser/wire'
 import type { AgentAttempt } from '../auth-order.ts'
 import type { Client } from '../client.ts'
 import { connect } from '../connect.ts'
-import type { HostKeyPolicy, HostKeyQuestion } from '../host-key.ts'
+import type { HostKeyPolicy, HostKeyQuestion, HostKeysUpdate } from '../host-key.ts'
 import type { ConnectOptions } from '../options.ts'
+import type { SshfpResolver } from '../sshfp.ts'
 import { knownHostsFile } from './known-hosts-file.ts'
 import { proxyCommand } from './proxy-command.ts'
 import { type ResolvedConfig, resolveConfig, type SshConfigOptions } from './ssh-config.ts'
@@ -26,6 +28,10 @@ export interface AliasOptions extends SshConfigOptions {
   readonly passphrase?: (path: string) => Awaitable<string | undefined>
   /** Asked about unknown hosts under `StrictHostKeyChecking ask`. Default: they are refused. */
   readonly askHostKey?: (question: HostKeyQuestion) => Awaitable<boolean>
+  /** Asked under `UpdateHostKeys ask` before known_hosts follows a server's new keys. Default: it does not. */
+  readonly askUpdateHostKeys?: (change: HostKeysChange, update: HostKeysUpdate) => Awaitable<boolean>
+  /** Looks up SSHFP records where `VerifyHostKeyDNS` wants them; under `ask` they decide nothing. Default: DNS is not asked. */
+  readonly sshfp?: SshfpResolver
   /** Tried after keys: passwords and dialogs, which no file holds. */
   readonly auth?: readonly LoginAttempt[]
 }
@@ -120,7 +126,8 @@ function environmentOf(config: ResolvedConfig): Readonly<Record<string, string>>
   return variables
 }
 
-async function trustOf(config: ResolvedConfig, { askHostKey }: AliasOptions): Promise<HostKeyPolicy> {
+async function trustOf(config: ResolvedConfig, options: AliasOptions): Promise<HostKeyPolicy> {
+  const { askHostKey, askUpdateHostKeys, sshfp } = options
   const files = (keyword: string): string[] =>
     (config.get(keyword) ?? '')
       .split(' ')
@@ -128,13 +135,23 @@ async function trustOf(config: ResolvedConfig, { askHostKey }: AliasOptions): Pr
       .map((file) => config.expand(file))
   const [path = '/dev/null', ...also] = files('userknownhostsfile')
   const strict = config.get('stricthostkeychecking')
+  const [dns, update] = [config.get('verifyhostkeydns'), config.get('updatehostkeys')]
   const acceptNew = strict === 'true' ? undefined : strict === 'ask' ? askHostKey : (true as const)
   return knownHostsFile({
     path,
     also: [...also, ...files('globalknownhostsfile')],
     hashed: config.get('hashknownhosts') === 'yes',
     ...(acceptNew === undefined ? {} : { acceptNew }),
+    updateHostKeys: update === 'true' || (update === 'ask' && (askUpdateHostKeys ?? false)),
+    ...(sshfp === undefined || dns === undefined || dns === 'false'
+      ? {}
+      : { sshfp: dns === 'true' ? sshfp : informing(sshfp) }),
   })
+}
+
+/** What `resolver` finds, for who is asked and no more. */
+function informing(resolver: SshfpResolver): SshfpResolver {
+  return async (host) => ({ ...(await resolver(host)), authenticated: false })
 }
 
 async function keyAttempts(

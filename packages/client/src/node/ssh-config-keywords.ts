@@ -172,6 +172,7 @@ export const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
   ],
   ['tcpkeepalive', flag('yes')],
   ['updatehostkeys', choice({ ...truth, ask: 'ask' }, 'true')],
+  ['verifyhostkeydns', choice({ ...truth, ask: 'ask' }, 'false')],
   ['user', text()],
   ['userknownhostsfile', words('~/.ssh/known_hosts ~/.ssh/known_hosts2')],
 ])
@@ -186,5 +187,5 @@ export const passedOver: ReadonlySet<string> = new Set(
   loglevel logverbose macs nohostauthenticationforlocalhost permitlocalcommand permitremoteopen pkcs11provider
   preferredauthentications proxyusefdpass pubkeyacceptedalgorithms pubkeyacceptedkeytypes rekeylimit requiredrsasize revokedhostkeys
   securitykeyprovider sessiontype stdinnull streamlocalbindmask streamlocalbindunlink syslogfacility tag tunnel tunneldevice
-  usekeychain verifyhostkeydns visualhostkey xauthlocation`.split(/\s+/),
+  usekeychain visualhostkey xauthlocation`.split(/\s+/),
 )
