@@ -1,6 +1,6 @@
 import { createProvider } from '@hawser/crypto'
 import { backend } from '@hawser/crypto/noble'
-import { concat, Reader, utf8Encode, Writer } from '@hawser/wire'
+import { base64Encode, concat, Reader, utf8Encode, Writer } from '@hawser/wire'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { generateKey } from '../generate.ts'
 import type { PrivateKey, PublicKey } from '../key.ts'
@@ -20,7 +20,7 @@ interface Parts {
   readonly extensions: Uint8Array
 }
 
-const challenge = Buffer.from(data).toString('base64url')
+const challenge = base64Encode(data).replaceAll('/', '_').replaceAll('+', '-').replace(/=+$/, '')
 const good: Parts = {
   flags: 1,
   origin: 'https://keys.example',
