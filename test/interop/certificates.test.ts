@@ -8,6 +8,7 @@ import {
   type Certificate,
   type CertificateRequest,
   certificateSigner,
+  formatPrivateKey,
   formatPublicKey,
   generateKey,
   issueCertificate,
@@ -17,8 +18,10 @@ import {
   parsePrivateKey,
 } from '@hawser/keys'
 import {
+  type KeyFileType,
   makeKeyFile,
   removeFolder,
+  runNow,
   runSsh,
   type Sshd,
   sharedKeyFile,
@@ -40,6 +43,7 @@ const userTypes: readonly [KeyType, number | undefined][] = [
 describePeers(['sshd', 'ssh'], 'certificates', () => {
   let folder: string
   let authority: PrivateKey
+  let revoked: string
   let sshd: Sshd
   let hostCertificate: Certificate
 
@@ -47,6 +51,8 @@ describePeers(['sshd', 'ssh'], 'certificates', () => {
     folder = temporaryFolder('certificates')
     authority = await generateKey('ed25519', { comment: 'authority' })
     const trusted = join(folder, 'authority.pub')
+    revoked = join(folder, 'revoked')
+    writeFileSync(revoked, '')
     writeFileSync(trusted, `${formatPublicKey(authority.publicKey)}\n`)
     const host = sharedKeyFile('ed25519', 'host')
     hostCertificate = await issueCertificate(
@@ -57,7 +63,7 @@ describePeers(['sshd', 'ssh'], 'certificates', () => {
     writeFileSync(hostFile, `${formatPublicKey(hostCertificate.publicKey)}\n`)
     sshd = await startSshd({
       hostKeys: ['ed25519'],
-      extra: [`TrustedUserCAKeys ${trusted}`, `HostCertificate ${hostFile}`],
+      extra: [`TrustedUserCAKeys ${trusted}`, `HostCertificate ${hostFile}`, `RevokedKeys ${revoked}`],
     })
   })
   afterAll(async () => {
@@ -104,6 +110,7 @@ describePeers(['sshd', 'ssh'], 'certificates', () => {
   describe('sshd refuses', () => {
     test.each<[string, Partial<CertificateRequest>]>([
       ['one that has expired', { validBefore: new Date('2020-01-01') }],
+      ['one that has not begun', { validAfter: new Date('2100-01-01') }],
       ['one for other people', { principals: ['somebody-else'] }],
       ['one for nobody', { principals: [] }],
       ['one for hosts', { kind: 'host' }],
@@ -118,6 +125,63 @@ describePeers(['sshd', 'ssh'], 'certificates', () => {
       await expect(clientOf(sshd, { auth: [{ method: 'publickey', signer }] })).rejects.toMatchObject({
         code: 'SSH_AUTHENTICATION_FAILED',
       })
+    })
+  })
+
+  test('one for this place and time lets in; sshd refuses it once it is revoked', async () => {
+    const key = await generateKey('ed25519')
+    const certificate = await issue(key, {
+      serial: 77,
+      sourceAddress: ['127.0.0.0/8', '::1'],
+      validAfter: new Date('2020-01-01'),
+      validBefore: new Date('2100-01-01'),
+    })
+    const auth = [{ method: 'publickey' as const, signer: certificateSigner(key, certificate) }]
+    await (await clientOf(sshd, { auth })).close()
+    const list = join(folder, 'list')
+    writeFileSync(list, 'serial: 77\n')
+    runNow('ssh-keygen', ['-q', '-k', '-f', revoked, '-s', join(folder, 'authority.pub'), list])
+    await expect(clientOf(sshd, { auth })).rejects.toMatchObject({ code: 'SSH_AUTHENTICATION_FAILED' })
+    const other = certificateSigner(key, await issue(key, { serial: 78 }))
+    await (await clientOf(sshd, { auth: [{ method: 'publickey', signer: other }] })).close()
+  })
+
+  describe('made by ssh-keygen, presented by us', () => {
+    const path = (): string => join(folder, 'authority')
+    const enter = async (args: readonly string[], type: KeyFileType = 'ed25519'): Promise<string> => {
+      writeFileSync(path(), formatPrivateKey(authority), { mode: 0o600 })
+      const key = makeKeyFile(type)
+      runNow('ssh-keygen', ['-q', '-s', path(), '-I', 'theirs', ...args, `${key.path}.pub`])
+      const certificate = parseCertificate(readFileSync(`${key.path}-cert.pub`, 'utf8'))
+      const signer = certificateSigner(parsePrivateKey(key.privateText), certificate)
+      const client = await clientOf(sshd, { auth: [{ method: 'publickey', signer }] })
+      try {
+        return (await (await client.exec('echo in')).text()).stdout
+      } finally {
+        await client.close()
+      }
+    }
+
+    test.each<KeyFileType>(['ed25519', 'ecdsa-384', 'rsa-3072'])('for a key of type %s', async (type) => {
+      expect(await enter(['-n', sshd.user], type)).toBe('in\n')
+    })
+
+    test.each<[string, readonly string[], string | undefined]>([
+      ['for these days', ['-V', '-1d:+1d'], 'in\n'],
+      ['for days that are over', ['-V', '-2d:-1d'], undefined],
+      ['for days to come', ['-V', '+1d:+2d'], undefined],
+      ['for this place', ['-O', 'source-address=127.0.0.1/32'], 'in\n'],
+      ['for another place', ['-O', 'source-address=10.0.0.0/8'], undefined],
+      ['with a command', ['-O', 'force-command=echo forced'], 'forced\n'],
+      ['with an unknown critical option', ['-O', 'critical:new@example.net=1'], undefined],
+      ['with an unknown extension', ['-O', 'extension:new@example.net=1'], 'in\n'],
+      ['for other people', ['-n', 'somebody-else'], undefined],
+      ['for hosts', ['-h'], undefined],
+    ])('%s', async (_, args, expected) => {
+      const whole = args.includes('-n') ? args : ['-n', sshd.user, ...args]
+      if (expected === undefined)
+        await expect(enter(whole)).rejects.toMatchObject({ code: 'SSH_AUTHENTICATION_FAILED' })
+      else expect(await enter(whole)).toBe(expected)
     })
   })
 
