@@ -19,10 +19,13 @@ const settings: readonly (readonly [string, readonly string[]])[] = [
   ['IdentityFile', ['~/.ssh/id_%h', '%d/key', '/tmp/k', '"/tmp/two words"']],
   ['CertificateFile', ['~/c-cert.pub', '/tmp/c']],
   ['IdentitiesOnly', ['yes', 'no', 'true']],
-  ['IdentityAgent', ['none', '~/agent', '/run/%u/agent', 'SSH_AUTH_SOCK']],
-  ['UserKnownHostsFile', ['~/kh', '/tmp/a /tmp/b', '"/tmp/c d"', 'none']],
+  [
+    'IdentityAgent',
+    ['none', '~/agent', '/run/%u/agent', 'SSH_AUTH_SOCK', '~/%C', '/%i/%k/%L/%l/%n/%p/%r/%%', '${HOME}/%h'],
+  ],
+  ['UserKnownHostsFile', ['~/kh', '/tmp/a /tmp/b', '"/tmp/c d"', 'none', '~/%C ${HOME}/%k', '/kh/%r@%h']],
   ['GlobalKnownHostsFile', ['/etc/x', '/etc/x /etc/y']],
-  ['HostKeyAlias', ['alias', 'other.name']],
+  ['HostKeyAlias', ['alias', 'other.name', 'UPPER']],
   ['SendEnv', ['LANG LC_*', 'A', '-LC_*', 'B C']],
   ['SetEnv', ['A=1', 'B="x y" C=3', '"D=e f"']],
   ['ConnectTimeout', ['5', '1m30', '2h', '1d5s']],
@@ -34,12 +37,13 @@ const settings: readonly (readonly [string, readonly string[]])[] = [
   ['ProxyJump', ['u@jump:2200', 'a,b', 'jump']],
   ['ProxyCommand', ['nc %h %p', "sh -c 'exec nc %h %p' # whole", 'ssh -W "%h:%p" gate']],
   ['LocalForward', ['8080 db:80', '127.0.0.1:8081 [::1]:81', '*:8082 db.example:82', '[::1]:8083 x:83']],
-  ['RemoteForward', ['9090 localhost:90', 'localhost:9091 b:91']],
+  ['RemoteForward', ['9090 localhost:90', 'localhost:9091 b:91', '9092', '[::1]:9093']],
   ['DynamicForward', ['1080', '127.0.0.1:1081']],
-  ['ForwardAgent', ['yes', 'no']],
+  ['ForwardAgent', ['yes', 'no', '/dev/null']],
+  ['ClearAllForwardings', ['yes', 'no', 'no']],
   ['Compression', ['yes', 'no']],
   ['RequestTTY', ['force', 'no', 'yes', 'auto']],
-  ['RemoteCommand', ['uptime %h', 'echo "a  b" # c']],
+  ['RemoteCommand', ['uptime %h', 'echo "a  b" # c', '~/bin/%C ${HOME}']],
   ['LocalCommand', ['echo %h']],
   ['AddressFamily', ['inet', 'inet6', 'any']],
   ['BindAddress', ['127.0.0.1']],
@@ -53,12 +57,18 @@ const settings: readonly (readonly [string, readonly string[]])[] = [
   ['ExitOnForwardFailure', ['yes', 'no']],
 ]
 
+/** The hash %C counts the jump since OpenSSH 9.6; without one, all versions agree. */
+const withoutJumps = settings.filter(([keyword]) => keyword !== 'ProxyJump')
+const withoutHashes = settings.map(
+  ([keyword, values]) => [keyword, values.filter((value) => !value.includes('%C'))] as const,
+)
+
 function pick<T>(rng: Rng, list: readonly T[]): T {
   return list[rng.below(list.length)] as T
 }
 
-function setting(rng: Rng): string {
-  const [keyword, values] = pick(rng, settings)
+function setting(rng: Rng, from: typeof settings): string {
+  const [keyword, values] = pick(rng, from)
   const name = pick(rng, [keyword, keyword, keyword.toLowerCase(), keyword.toUpperCase()])
   const indent = pick(rng, ['', '  ', '\t'])
   return `${indent}${name}${pick(rng, [' ', ' ', '  ', '=', ' = ', '\t'])}${pick(rng, values)}`
@@ -86,17 +96,17 @@ function block(rng: Rng): string {
   ])()
 }
 
-function generate(rng: Rng, depth = 0): string {
+function generate(rng: Rng, from: typeof settings, depth = 0): string {
   const lines: string[] = []
   for (let left = rng.between(1, 6); left > 0; left--) {
     if (depth > 0 || lines.length > 0 || rng.below(3) > 0) lines.push(block(rng))
     for (let many = rng.between(1, 6); many > 0; many--)
-      lines.push(pick(rng, [setting, setting, setting, () => '# note', () => ''])(rng))
+      lines.push(pick(rng, [setting, setting, setting, () => '# note', () => ''])(rng, from))
     if (depth < 2 && rng.below(4) === 0) {
       const at = join(folder, `inc-${rng.uint32().toString(16)}`)
       mkdirSync(at)
-      writeFileSync(join(at, 'a.conf'), generate(rng, depth + 1))
-      writeFileSync(join(at, 'b.conf'), generate(rng, depth + 1))
+      writeFileSync(join(at, 'a.conf'), generate(rng, from, depth + 1))
+      writeFileSync(join(at, 'b.conf'), generate(rng, from, depth + 1))
       lines.push(`Include ${pick(rng, [`${at}/*.conf`, `${at}/a.conf ${at}/none.conf`, `"${at}/?.conf"`])}`)
     }
   }
@@ -111,7 +121,7 @@ describePeers(['ssh'], 'ssh_config', () => {
     for (let seed = 0; seed < 300; seed++) {
       const rng = new Rng(`ssh-config ${seed}`)
       const file = join(folder, `config-${seed}`)
-      const text = generate(rng)
+      const text = generate(rng, seed % 3 === 0 ? withoutJumps : withoutHashes)
       writeFileSync(file, text)
       const alias = pick(rng, names)
       const theirs = spawnSync('ssh', ['-G', '-F', file, alias], { encoding: 'utf8' })

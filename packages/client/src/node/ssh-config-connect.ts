@@ -105,7 +105,7 @@ async function optionsOf(config: ResolvedConfig, options: AliasOptions): Promise
     keepalive:
       interval === 0 ? false : { intervalMs: interval * 1000, maxMissed: seconds('serveralivecountmax') },
     ...(timeout === undefined || timeout === 'none' ? {} : { readyTimeoutMs: Number(timeout) * 1000 }),
-    ...(alias === undefined ? {} : { hostKeyAlias: config.expand(alias) }),
+    ...(alias === undefined ? {} : { hostKeyAlias: alias }),
     ...(address === undefined ? {} : { localAddress: address }),
     ...(family === undefined ? {} : { family: family as 4 | 6 }),
     ...(config.get('compression') === 'yes'
@@ -121,7 +121,7 @@ function environmentOf(config: ResolvedConfig): Readonly<Record<string, string>>
     if (value !== undefined && sent.some((pattern) => matchesPattern(name, pattern))) variables[name] = value
   for (const pair of config.values.get('setenv') ?? []) {
     const at = pair.indexOf('=')
-    variables[pair.slice(0, at)] = config.expand(pair.slice(at + 1))
+    variables[pair.slice(0, at)] = pair.slice(at + 1)
   }
   return variables
 }
@@ -132,7 +132,7 @@ async function trustOf(config: ResolvedConfig, options: AliasOptions): Promise<H
     (config.get(keyword) ?? '')
       .split(' ')
       .filter((file) => file !== '' && file !== 'none')
-      .map((file) => config.expand(file))
+      .map((file) => config.expandPath(file))
   const [path = '/dev/null', ...also] = files('userknownhostsfile')
   const strict = config.get('stricthostkeychecking')
   const [dns, update] = [config.get('verifyhostkeydns'), config.get('updatehostkeys')]
@@ -160,11 +160,13 @@ async function keyAttempts(
 ): Promise<(LoginAttempt | AgentAttempt)[]> {
   if (config.get('pubkeyauthentication') === 'false') return []
   const certificates = (
-    await Promise.all((config.values.get('certificatefile') ?? []).map((file) => read(config.expand(file))))
+    await Promise.all(
+      (config.values.get('certificatefile') ?? []).map((file) => read(config.expandPath(file))),
+    )
   ).filter((text) => text !== undefined)
   const attempts: (LoginAttempt | AgentAttempt)[] = []
   for (const file of config.values.get('identityfile') ?? []) {
-    const path = config.expand(file)
+    const path = config.expandPath(file)
     const text = file === 'none' ? undefined : await read(path)
     if (text === undefined) continue
     const signer = await privateKey(text, path, passphrase)

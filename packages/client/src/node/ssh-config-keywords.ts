@@ -104,16 +104,21 @@ const variables: Keyword = {
   },
 }
 
-const forward = (targets: 0 | 1): Keyword => ({
+/** `least` and `most` are how many of address and target it takes; a remote one without target is a proxy at the server. */
+const forward = (least: 1 | 2, most: 1 | 2): Keyword => ({
   collects: true,
   read: (line) => {
     const { args } = line
     const [from = '', to] = args
-    if (args.length < 1 + targets || args.length > 2 || (to !== undefined && targets === 0))
-      throw wrong(line, targets === 0 ? 'needs [address:]port' : 'needs [address:]port and host:port')
-    return [`${listenForm(from, line)}${to === undefined ? '' : ` ${targetForm(to, line)}`}`]
+    if (args.length < least || args.length > most)
+      throw wrong(line, most === 1 ? 'needs [address:]port' : 'needs [address:]port and host:port')
+    const target = to === undefined ? socksTarget : targetForm(to, line)
+    return [`${listenForm(from, line)}${most === 1 ? '' : ` ${target}`}`]
   },
 })
+
+/** What `ssh -G` says of a remote forward without target. */
+export const socksTarget = '[socks]:0'
 
 function listenForm(value: string, line: ConfigLine): string {
   if (value.startsWith('/')) return value
@@ -136,23 +141,24 @@ export const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
   ['addressfamily', choice({ any: 'any', inet: 'inet', inet6: 'inet6' }, 'any')],
   ['bindaddress', text()],
   ['certificatefile', texts()],
+  ['clearallforwardings', flag('no')],
   ['compression', flag('no')],
   ['connectionattempts', whole('1', 1, 2 ** 31 - 1)],
   ['connecttimeout', time('none')],
-  ['dynamicforward', forward(0)],
+  ['dynamicforward', forward(1, 1)],
   ['exitonforwardfailure', flag('no')],
-  ['forwardagent', kind((value) => ({ true: 'yes', false: 'no' })[value] ?? value, 'no')],
+  ['forwardagent', kind((value) => ({ true: 'yes', false: 'no' })[value] ?? value, 'no', true)],
   ['gatewayports', flag('no')],
   ['globalknownhostsfile', words('/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2')],
   ['hashknownhosts', flag('no')],
-  ['hostkeyalias', text()],
+  ['hostkeyalias', kind((value) => value.toLowerCase())],
   ['hostname', text()],
   ['identitiesonly', flag('no')],
   ['identityagent', text()],
   ['identityfile', texts()],
   ['kbdinteractiveauthentication', flag('yes')],
   ['localcommand', command],
-  ['localforward', forward(1)],
+  ['localforward', forward(2, 2)],
   ['numberofpasswordprompts', whole('3', 1, 2 ** 31 - 1)],
   ['passwordauthentication', flag('yes')],
   ['port', whole('22', 1, 65_535)],
@@ -160,7 +166,7 @@ export const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
   ['proxyjump', text()],
   ['pubkeyauthentication', choice({ ...truth, unbound: 'unbound', 'host-bound': 'host-bound' }, 'true')],
   ['remotecommand', command],
-  ['remoteforward', forward(1)],
+  ['remoteforward', forward(1, 2)],
   ['requesttty', choice({ ...truth, auto: 'auto', force: 'force' }, 'auto')],
   ['sendenv', allWords],
   ['serveralivecountmax', whole('3', 0, 2 ** 31 - 1)],
@@ -180,7 +186,7 @@ export const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
 /** Keywords that ssh knows and that change nothing about what `connect` does. */
 export const passedOver: ReadonlySet<string> = new Set(
   `addkeystoagent batchmode bindinterface canonicaldomains canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots
-  canonicalizepermittedcnames casignaturealgorithms challengeresponseauthentication checkhostip ciphers clearallforwardings
+  canonicalizepermittedcnames casignaturealgorithms challengeresponseauthentication checkhostip ciphers
   controlmaster controlpath controlpersist enableescapecommandline enablesshkeysign escapechar fingerprinthash
   forkafterauthentication forwardx11 forwardx11timeout forwardx11trusted gssapiauthentication gssapidelegatecredentials
   hostbasedacceptedalgorithms hostbasedauthentication hostkeyalgorithms ignoreunknown ipqos kbdinteractivedevices kexalgorithms

@@ -1,12 +1,14 @@
 /** What ssh_config files say about a host, by the rules of ssh_config(5): first value wins, Host, Match and Include. */
 
-import { readdir, readFile } from 'node:fs/promises'
-import { homedir, hostname as localHostname, userInfo } from 'node:os'
+import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { matchesPattern } from '@hawser/keys'
 import type { Awaitable } from '@hawser/session'
+import { matchingFiles, textOf } from './ssh-config-files.ts'
 import { keywords, passedOver } from './ssh-config-keywords.ts'
+import { hostMatches, type MatchFacts, matchFits } from './ssh-config-match.ts'
 import { type ConfigLine, readConfigLines, SshConfigError } from './ssh-config-syntax.ts'
+import { expandHome, expandTokens, expandVariables, type TokenFacts } from './ssh-config-tokens.ts'
 
 export interface SshConfigOptions {
   /** Files in the order in which they count. Default: `~/.ssh/config`, `/etc/ssh/ssh_config`. One that does not exist says nothing. */
@@ -34,12 +36,16 @@ export interface ResolvedConfig {
   readonly user: string
   readonly home: string
   readonly localUser: string
+  /** Whether ForwardAgent asks for it; its value alone does not tell, as `ssh -G` shows a path that comes after a `no`. */
+  readonly forwardsAgent: boolean
   /** By keyword in lower case, in the words of `ssh -G`; tokens are replaced where `ssh -G` replaces them. */
   readonly values: ReadonlyMap<string, readonly string[]>
   /** The value of a keyword that has one; undefined when nothing says it. */
   get(keyword: string): string | undefined
-  /** The text with tokens (`%h`, `%p`, `%r`…) and a `~` at its start replaced. Throws {@link SshConfigError} for an unknown token. */
+  /** The text with tokens (`%h`, `%p`, `%r`…) replaced. Throws {@link SshConfigError} for an unknown one. */
   expand(text: string): string
+  /** As `expand`, and also a `~` at the start and `${NAME}`, as in the names of files. */
+  expandPath(text: string): string
 }
 
 /** Nested Includes; as in OpenSSH. */
@@ -102,10 +108,11 @@ class Evaluation {
     let on = active
     for (const line of readConfigLines(text, file)) {
       const { keyword, args } = line
-      if (keyword === 'host') on = !never && this.#isHost(line)
+      if (keyword === 'host') on = !never && hostMatches(line, this.#name)
       else if (keyword === 'match') {
-        const matches = await this.#matches(line, never)
-        on = matches && !never
+        const { fits, wantsFinal } = await matchFits(line, this.#matchFacts(), never)
+        if (wantsFinal) this.wantsFinal = true
+        on = fits && !never
       } else if (keyword === 'include') {
         if (depth >= mostNested) throw new SshConfigError(file, line.line, 'too many nested Includes')
         if (args.length === 0) throw new SshConfigError(file, line.line, 'Include needs files')
@@ -129,23 +136,27 @@ class Evaluation {
     // A chosen file is not written to unless that was chosen too.
     if (!this.#values.has('updatehostkeys') && this.#values.has('userknownhostsfile'))
       values.set('updatehostkeys', ['false'])
-    // What the user is to be asked while another program runs would be lost.
-    if (values.get('updatehostkeys')?.[0] === 'ask' && values.has('remotecommand'))
-      values.set('updatehostkeys', ['false'])
+    // What the user is to be asked while another program runs, or without a terminal, would be lost.
+    const lost = values.has('remotecommand') || values.get('requesttty')?.[0] === 'false'
+    if (values.get('updatehostkeys')?.[0] === 'ask' && lost) values.set('updatehostkeys', ['false'])
     const get = (keyword: string): string | undefined => values.get(keyword.toLowerCase())?.[0]
-    const expand = (text: string): string => this.#expand(this.#homely(text), hostname)
-    for (const name of ['remotecommand', 'identityagent']) {
+    const facts = this.#facts(hostname)
+    const expand = (text: string): string => expandTokens(text, facts)
+    const expandPath = (path: string): string => expandVariables(expandHome(path, this.#home), facts)
+    const replace = (name: string, by: (text: string) => string): void => {
       const value = values.get(name)?.[0]
-      if (value !== undefined) values.set(name, [expand(value)])
+      if (value !== undefined) values.set(name, [by(value)])
     }
-    const files = values.get('userknownhostsfile')?.[0]
-    if (files !== undefined)
-      values.set('userknownhostsfile', [
-        files
-          .split(' ')
-          .map((file) => this.#homely(file))
-          .join(' '),
-      ])
+    // Whether is said by the first line, and where to by the first path, though the two lines be different ones.
+    const agents = values.get('forwardagent') ?? []
+    const forwardsAgent = agents[0] !== undefined && agents[0] !== 'no'
+    const path = agents.find((value) => value !== 'yes' && value !== 'no')
+    values.set('forwardagent', [path ?? agents[0] ?? 'no'])
+    replace('remotecommand', expand)
+    replace('identityagent', expandPath)
+    replace('userknownhostsfile', (files) => files.split(' ').map(expandPath).join(' '))
+    if (get('clearallforwardings') === 'yes')
+      for (const name of ['localforward', 'remoteforward', 'dynamicforward']) values.delete(name)
     return Object.freeze({
       alias: this.#alias,
       hostname,
@@ -153,9 +164,11 @@ class Evaluation {
       user: get('user') as string,
       home: this.#home,
       localUser: this.#localUser,
+      forwardsAgent,
       values,
       get,
       expand,
+      expandPath,
     })
   }
 
@@ -191,72 +204,18 @@ class Evaluation {
     this.#values.set(keyword, list)
   }
 
-  #isHost({ args, file, line }: ConfigLine): boolean {
-    if (args.length === 0) throw new SshConfigError(file, line, 'Host needs a pattern')
-    let fits = false
-    for (const pattern of args) {
-      if (pattern.startsWith('!')) {
-        if (matchesPattern(this.#name, pattern.slice(1))) return false
-      } else if (matchesPattern(this.#name, pattern)) fits = true
-    }
-    return fits
-  }
-
-  async #matches({ args, file, line }: ConfigLine, never: boolean): Promise<boolean> {
-    const bad = (message: string): SshConfigError => new SshConfigError(file, line, `Match: ${message}`)
-    if (args.length === 0) throw bad('needs a criterion')
-    let all = true
-    for (let at = 0; at < args.length; at++) {
-      const word = args[at] as string
-      const negated = word.startsWith('!')
-      const [, criterion = '', attached] = /^!?([^=]*)(?:=(.*))?$/.exec(word) ?? []
-      const name = criterion.toLowerCase()
-      let fits: boolean
-      if (name === 'all') {
-        if (
-          negated ||
-          at !== args.length - 1 ||
-          (at > 0 && !/^!?(?:final|canonical)$/i.test(args[at - 1] ?? ''))
-        )
-          throw bad('all stands alone, or after final')
-        continue
-      }
-      if (name === 'final' || name === 'canonical') {
-        if (name === 'final') this.wantsFinal = true
-        fits = this.#final
-      } else {
-        const value = attached ?? args[++at]
-        if (value === undefined || value === '') throw bad(`${name} needs a value`)
-        fits = await this.#criterion(name, value, all && !never, bad)
-      }
-      if (fits === negated) all = false
-    }
-    return all
-  }
-
-  async #criterion(
-    name: string,
-    value: string,
-    counts: boolean,
-    bad: (message: string) => SshConfigError,
-  ): Promise<boolean> {
-    const user = this.#values.get('user')?.[0] ?? this.#localUser
-    switch (name) {
-      case 'host':
-        return inList(this.#hostname().toLowerCase(), value.toLowerCase())
-      case 'originalhost':
-        return inList(this.#alias.toLowerCase(), value.toLowerCase())
-      case 'user':
-        return inList(user, value)
-      case 'localuser':
-        return inList(this.#localUser, value)
-      case 'exec':
-        if (!counts) return false
-        if (this.#exec === undefined)
-          throw bad('exec would start a program: give the option exec if the file is to be trusted with that')
-        return (await this.#exec(this.#expand(value, this.#hostname()))) === true
-      default:
-        throw bad(`unknown criterion ${JSON.stringify(name)}`)
+  #matchFacts(): MatchFacts {
+    const exec = this.#exec
+    return {
+      alias: this.#alias,
+      hostname: this.#hostname(),
+      user: this.#values.get('user')?.[0] ?? this.#localUser,
+      localUser: this.#localUser,
+      final: this.#final,
+      exec:
+        exec === undefined
+          ? undefined
+          : (command) => exec(expandTokens(command, this.#facts(this.#hostname()))),
     }
   }
 
@@ -266,34 +225,22 @@ class Evaluation {
     return this.#final ? name : name.replace(/%[%h]/g, (token) => (token === '%h' ? this.#alias : '%'))
   }
 
-  #expand(text: string, hostname: string): string {
-    const tokens: Readonly<Record<string, () => string>> = {
-      '%': () => '%',
-      h: () => hostname,
-      n: () => this.#alias,
-      p: () => this.#values.get('port')?.[0] ?? '22',
-      r: () => this.#values.get('user')?.[0] ?? this.#localUser,
-      u: () => this.#localUser,
-      d: () => this.#home,
-      i: () => String(userInfo().uid),
-      k: () => this.#values.get('hostkeyalias')?.[0] ?? this.#alias,
-      l: () => localHostname(),
-      L: () => localHostname().split('.')[0] as string,
+  #facts(hostname: string): TokenFacts {
+    const value = (keyword: string): string | undefined => this.#values.get(keyword)?.[0]
+    return {
+      alias: this.#alias,
+      hostname,
+      port: value('port') ?? '22',
+      user: value('user') ?? this.#localUser,
+      localUser: this.#localUser,
+      home: this.#home,
+      hostKeyAlias: value('hostkeyalias'),
+      proxyJump: value('proxyjump'),
     }
-    return text.replace(/%(.?)/g, (token, letter: string) => {
-      const replacement = Object.hasOwn(tokens, letter) ? tokens[letter] : undefined
-      if (replacement === undefined)
-        throw new SshConfigError(this.#alias, 0, `unknown token ${token} in ${JSON.stringify(text)}`)
-      return replacement()
-    })
-  }
-
-  #homely(path: string): string {
-    return path === '~' || path.startsWith('~/') ? this.#home + path.slice(1) : path
   }
 
   #absolute(pattern: string): string {
-    const path = this.#homely(pattern)
+    const path = expandHome(pattern, this.#home)
     return path.startsWith('/') ? path : join(this.#home, '.ssh', path)
   }
 }
@@ -311,47 +258,3 @@ const unique: ReadonlySet<string> = new Set([
   'remoteforward',
   'dynamicforward',
 ])
-
-/** Patterns with commas between them; one that fits with `!` before it refuses. */
-function inList(value: string, list: string): boolean {
-  let fits = false
-  for (const pattern of list.split(',')) {
-    if (pattern.startsWith('!')) {
-      if (matchesPattern(value, pattern.slice(1))) return false
-    } else if (matchesPattern(value, pattern)) fits = true
-  }
-  return fits
-}
-
-async function textOf(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** The files that fit an absolute path with `*` and `?`, in order. */
-async function matchingFiles(pattern: string): Promise<readonly string[]> {
-  let found = ['/']
-  for (const part of pattern.split('/').filter((name) => name !== '')) {
-    if (!/[*?]/.test(part)) {
-      found = found.map((folder) => join(folder, part))
-      continue
-    }
-    const next: string[] = []
-    for (const folder of found) {
-      const names = await readdir(folder).catch((error: unknown) => {
-        const { code } = error as { code?: unknown }
-        if (code === 'ENOENT' || code === 'ENOTDIR') return []
-        throw error
-      })
-      for (const name of names.sort((a, b) => (a < b ? -1 : 1)))
-        if (matchesPattern(name, part) && (!name.startsWith('.') || part.startsWith('.')))
-          next.push(join(folder, name))
-    }
-    found = next
-  }
-  return found
-}
