@@ -1,14 +1,25 @@
-import { generateKey } from '@hawser/keys'
+import { generateKey, issueCertificate } from '@hawser/keys'
 import { UsageError } from '@hawser/wire'
 import { expect, test } from 'vitest'
 import { defaultLimits } from './limits.ts'
 import { checkServerOptions, type ServerOptions } from './options.ts'
 
+const [key, otherKey] = await Promise.all([generateKey('ed25519'), generateKey('ed25519')])
+const certificateFor = (kind: 'user' | 'host') =>
+  issueCertificate({ kind, key: key.publicKey, keyId: 'test', principals: ['a.example'] }, otherKey)
+const [forHosts, forUsers] = await Promise.all([certificateFor('host'), certificateFor('user')])
 const good: ServerOptions = { hostKeys: [await generateKey('ed25519')], auth: { password: () => false } }
 
 test.each([
   ['no host keys', { hostKeys: [] }, /hostKeys must hold at least one/],
   ['a host key that is text', { hostKeys: ['PEM'] }, /hostKeys\[0\] cannot sign/],
+  [
+    'a certificate for users',
+    { hostKeys: [{ key, certificate: forUsers }] },
+    /hostKeys\[0\].* one for hosts/,
+  ],
+  ['a certificate without a key', { hostKeys: [{ certificate: forHosts }] }, /hostKeys\[0\] cannot sign/],
+  ['a certificate of another key', { hostKeys: [{ key: otherKey, certificate: forHosts }] }, /another key/],
   ['no auth', { auth: undefined }, /the option auth is missing/],
   ['auth without a handler', { auth: {} }, /nobody could log in/],
   ['a limit that is no number of things', { limits: { maxSessions: -1 } }, /the limit maxSessions is -1/],
@@ -35,4 +46,9 @@ test.each([
 test('limits that are not given keep their defaults', () => {
   const { limits } = checkServerOptions({ ...good, limits: { maxSessions: 3 } })
   expect(limits).toEqual({ ...defaultLimits, maxSessions: 3 })
+})
+
+test('a certified key is there twice: with its certificate, and alone', () => {
+  const { hostKeys } = checkServerOptions({ ...good, hostKeys: [{ key, certificate: forHosts }] })
+  expect(hostKeys.map(({ publicKey }) => publicKey)).toEqual([forHosts.publicKey, key.publicKey])
 })
