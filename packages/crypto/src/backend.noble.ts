@@ -220,7 +220,8 @@ function aesCbc(secret: Uint8Array, iv: Uint8Array, direction: 'encrypt' | 'decr
       if (data.length === 0) return new Uint8Array(0)
       const cipher = cbc(key, previous, { disablePadding: true })
       const output = direction === 'encrypt' ? cipher.encrypt(data) : cipher.decrypt(data)
-      previous = (direction === 'encrypt' ? output : data).slice(-16)
+      // Not slice(): that of a Buffer is a view.
+      previous = Uint8Array.from((direction === 'encrypt' ? output : data).subarray(-16))
       return output
     },
   }

@@ -38,7 +38,8 @@ function chaining(blockSize: number, create: Create): BlockMode {
       return {
         first: (block) => chain.update(concat(before, block)).subarray(blockSize),
         passed(ciphertext) {
-          before = ciphertext.slice(-blockSize)
+          // Not slice(): that of a Buffer, which may be lent only, is a view.
+          before = Uint8Array.from(ciphertext.subarray(-blockSize))
         },
       }
     },

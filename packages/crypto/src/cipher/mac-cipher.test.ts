@@ -40,6 +40,23 @@ describe.each([node, noble])('$name', (backend) => {
       }
     })
 
+    test('nothing is kept of a packet that was lent, also not as a view: slice() of a Buffer is one', () => {
+      class Lent extends Uint8Array {
+        override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+          return this.subarray(start, end) as Uint8Array<ArrayBuffer>
+        }
+      }
+      const opener = cipher.opener(backend, keys, mac)
+      for (const [seq, packet] of sealed([32, 48, 64]).entries()) {
+        const lent = new Lent(packet)
+        expect(4 + opener.packetLength(seq, lent.subarray(0, opener.headSize)) + mac.tagSize).toBe(
+          packet.length,
+        )
+        opener.open(seq, lent)
+        lent.fill(0xa5)
+      }
+    })
+
     test('errors are hidden where they would tell something', () => {
       expect(cipher.opener(backend, keys, mac).hidesErrors).toBe(mac.etm ? undefined : true)
     })
