@@ -5,7 +5,6 @@ import {
   checkCertificate,
   type KnownHosts,
   type PublicKey,
-  parseCertificate,
   type RevocationList,
 } from '@hawser/keys'
 
