@@ -2,6 +2,7 @@
 
 import type { ByteChannel } from '@hawser/wire'
 import { concat, ProtocolError, UsageError, utf8Decode } from '@hawser/wire'
+import { IdTable } from '../id-table.ts'
 import { SftpStatus } from '../protocol/constants.ts'
 import { type ExtensionFields, type ExtensionName, extensions } from '../protocol/extensions.ts'
 import type { ReplyName, replyTo, SftpReply, SftpRequest } from '../protocol/messages.ts'
@@ -47,7 +48,7 @@ const joinedAtMost = 32 * 1024
 export class SftpLink {
   readonly #channel: ByteChannel
   readonly #machine: SftpClientMachine
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new IdTable<Waiting>()
   readonly #drained: (() => void)[] = []
   #extensions: ReadonlyMap<string, Uint8Array> = new Map()
   #limits: KnownLimits = {}
@@ -197,7 +198,7 @@ export class SftpLink {
       return !this.#congested
     }
     const id = this.#machine.request(request, o)
-    this.#waiting.set(id, { paths, op, done, onPiece: o.onPiece })
+    this.#waiting.add(id, { paths, op, done, onPiece: o.onPiece })
     if (!this.#flushing) {
       this.#flushing = true
       queueMicrotask(() => this.#flush())
@@ -293,8 +294,7 @@ export class SftpLink {
   #end(why: Error): void {
     if (this.#over !== undefined) return
     this.#over = why
-    const waiting = [...this.#waiting.values()]
-    this.#waiting.clear()
+    const waiting = this.#waiting.drain()
     const onVersion = this.#onVersion
     this.#onVersion = undefined
     if (onVersion !== undefined) call(onVersion, why)

@@ -132,7 +132,7 @@ export class SftpServerMachine {
       this.#note('out', 'data', dataMessage.number, length)
     } else {
       const declared = replies[reply.type]
-      this.#send(reply.type, declared.number, declared.encode({ ...reply, id } as never))
+      this.#send(reply.type, declared.number, declared.encode({ id, ...reply } as never))
     }
     this.#outstanding.delete(id)
   }
