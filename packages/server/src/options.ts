@@ -25,7 +25,10 @@ export interface ServerOptions {
   /** Who may log in. */
   readonly auth: AuthHandlers
   /** Takes `session` channels: set its handlers, at once or before the promise settles. Absent, they are refused. */
-  readonly onSession?: (session: SessionChannel, connection: ServerConnection) => void | PromiseLike<void>
+  readonly onSession?: (
+    session: SessionChannel,
+    connection: ServerConnection,
+  ) => void | SessionChannel | PromiseLike<void>
   /** Takes requests for connections to elsewhere (`ssh -L`, `-W`, `-D`). Absent, they are refused. */
   readonly onTcpip?: (request: TcpipRequest, connection: ServerConnection) => void
   /** Takes requests for connections to Unix sockets (`ssh -L /here:/there`). Absent, they are refused. */

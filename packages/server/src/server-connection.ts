@@ -205,7 +205,7 @@ export class ServerConnection {
     try {
       const waiting = onSession(session, this)
       // An arrow function gives whatever its last call gave: only promises are waited for.
-      if (typeof waiting === 'object' && typeof waiting.then === 'function') waiting.then(listen, failed)
+      if (typeof waiting === 'object' && 'then' in waiting) waiting.then(listen, failed)
       else listen()
     } catch (error) {
       failed(error)
