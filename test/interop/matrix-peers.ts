@@ -125,6 +125,17 @@ export const foreigners: readonly Foreign[] = [
     why: () => (findPeer('puttygen') === undefined ? whyMissing('puttygen') : undefined),
     run: (row, ends) => ends.theirClient(row, (target) => plink(row, target)),
   },
+  {
+    peer: 'russh',
+    direction: 'it to our server',
+    rows: [
+      only(suite('mlkem768x25519-sha256', '', gcm), 'kex', 'cipherIn', 'cipherOut'),
+      only(suite('mlkem768x25519-sha256', '', chacha), 'kex', 'cipherIn', 'cipherOut'),
+      only(suite('diffie-hellman-group17-sha512', '', 'aes256-ctr'), 'kex', 'cipherIn', 'cipherOut'),
+    ],
+    why: () => undefined,
+    run: (row, ends) => ends.theirClient(row, (target) => russh(row, target)),
+  },
   ...(['our client to it', 'it to our server'] as const).flatMap((direction): Foreign[] => [
     {
       peer: 'asyncssh',
@@ -160,6 +171,21 @@ export const foreigners: readonly Foreign[] = [
     },
   ]),
 ]
+
+/** russh tells nobody the exit code of a program; its host keys are compared as they stand in a line. */
+function russh(row: Row, { port, user, command, input }: Target): Promise<RunResult> {
+  const { kex, cipher } = row.algorithms
+  const hostKeys = publicLines('host').map((line) => line.split(' ')[1])
+  const key = sharedKeyFile(row.userKey, 'user').path
+  const program = fileURLToPath(new URL('./programs/russh-client.cjs', import.meta.url))
+  return run(
+    process.execPath,
+    [program, JSON.stringify({ port, user, command, key, kex, cipher, hostKeys })],
+    {
+      input,
+    },
+  )
+}
 
 /** asyncssh's client chooses the hash of an RSA signature by itself. */
 function anyRsa(row: Row): Row {

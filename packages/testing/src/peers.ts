@@ -63,6 +63,13 @@ const probes = {
   // It has no flag for its version.
   microsocks: { program: 'microsocks', args: ['-h'], version: /MicroSocks/, debian: 'microsocks' },
   sshfs: { program: 'sshfs', args: ['--version'], version: /\d\S*/, debian: 'sshfs' },
+  /** A package of this project's own: prebuilt for the usual platforms. */
+  russh: {
+    program: 'node',
+    args: ['-e', "require('russh'); console.log(require('russh/package.json').version)"],
+    version: /^\d\S*/,
+    debian: 'nodejs, then npm ci',
+  },
 } as const satisfies Record<string, Probe>
 
 export type PeerName = keyof typeof probes
