@@ -76,6 +76,7 @@ export const table: Readonly<Record<string, Row>> = {
     node: [
       'node:net',
       'node:http',
+      'node:crypto',
       'node:events',
       'node:child_process',
       'node:dns',

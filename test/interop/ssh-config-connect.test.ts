@@ -1,13 +1,17 @@
 /** Aliases of ssh_config against the real sshd: identities, certificates, jumps, proxy commands, variables, host keys. */
 
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect as dial } from 'node:net'
 import { join } from 'node:path'
+import { Keyring } from '@hawser/agent'
+import { listenAgent } from '@hawser/agent/node'
 import type { SshfpResolver } from '@hawser/client'
-import { connectAlias, connectOptionsFor } from '@hawser/client/node'
-import { type PublicKey, sshfpRecords } from '@hawser/keys'
-import { makeKeyFile, runNow, type Sshd, startSshd, temporaryFolder } from '@hawser/testing'
+import { connectAlias, connectOptionsFor, proxySocket } from '@hawser/client/node'
+import { formatPublicKey, type PublicKey, parsePrivateKey, sshfpRecords } from '@hawser/keys'
+import { freePort, makeKeyFile, runNow, type Sshd, startSshd, temporaryFolder } from '@hawser/testing'
 import { describePeers } from '@hawser/testing/vitest'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { keyOf } from './kit.ts'
 
 describePeers(['sshd', 'ssh'], 'aliases of ssh_config', () => {
@@ -141,5 +145,74 @@ describePeers(['sshd', 'ssh'], 'aliases of ssh_config', () => {
       ['no', true],
     ] as const)
       await expect(loginBy(word, authenticated)).rejects.toMatchObject({ reason: 'unknown' })
+  })
+
+  test('forwards, here, over there and by SOCKS', async () => {
+    const [local, remote, socks] = [await freePort(), await freePort(), await freePort()]
+    const path = join(folder, 'forward.sock')
+    const lines = [
+      '  IdentityFile @ID',
+      `  UserKnownHostsFile ${known()}`,
+      `  LocalForward ${local} 127.0.0.1:${sshd.port}`,
+      `  LocalForward ${folder}/%n.sock 127.0.0.1:${sshd.port}`,
+      `  RemoteForward ${remote} 127.0.0.1:${sshd.port}`,
+      `  DynamicForward 127.0.0.1:${socks}`,
+    ]
+    const file = config(lines.join('\n'))
+    await using client = await connectAlias('forward', { files: [file] })
+    const hello = async (at: { port: number } | { path: string }): Promise<string> => {
+      const socket = dial({ host: '127.0.0.1', ...at })
+      const [bytes] = (await once(socket, 'data')) as [Buffer]
+      socket.destroy()
+      return bytes.toString('latin1')
+    }
+    for (const at of [{ port: local }, { path }, { port: remote }])
+      expect(await hello(at)).toMatch(/^SSH-2\.0-OpenSSH/)
+    const through = await proxySocket(`socks5://127.0.0.1:${socks}`, { host: '127.0.0.1', port: sshd.port })
+    through.resume()
+    expect(String(((await once(through, 'data')) as [Buffer])[0])).toMatch(/^SSH-2\.0-OpenSSH/)
+    through.destroy()
+    const told: Error[] = []
+    await using second = await connectAlias('other', {
+      files: [file],
+      onForwardError: (error) => told.push(error),
+    })
+    expect(told.map(({ message }) => message).sort()).toEqual([
+      expect.stringContaining('EADDRINUSE'),
+      expect.stringContaining('EADDRINUSE'),
+      expect.stringMatching(/refused|listen/),
+    ])
+    await second.close()
+    const needed = config([...lines, '  ExitOnForwardFailure yes'].join('\n'))
+    await expect(connectAlias('another', { files: [needed] })).rejects.toThrow()
+    await using quiet = await connectAlias('another', { files: [needed], forwards: false })
+    expect((await (await quiet.exec('echo quiet')).text()).stdout).toBe('quiet\n')
+    await client.close()
+    await expect(hello({ port: local })).rejects.toThrow('ECONNREFUSED')
+  })
+
+  test('a remote forward without a target is refused before anything is sent', async () => {
+    const file = config(`  IdentityFile @ID\n  UserKnownHostsFile ${known()}\n  RemoteForward 9999`)
+    await expect(connectAlias('box', { files: [file] })).rejects.toThrow(
+      'RemoteForward 9999: without a target',
+    )
+  })
+
+  test('the agent goes along where ForwardAgent says so', async () => {
+    const ring = new Keyring()
+    const carried = parsePrivateKey(makeKeyFile('ed25519').privateText)
+    ring.add(carried)
+    const path = join(folder, 'agent.sock')
+    const agent = await listenAgent(path, ring)
+    const line = formatPublicKey(carried.publicKey).split(' ')[1] as string
+    const lines = `  IdentityFile @ID\n  UserKnownHostsFile ${known()}`
+    const list = 'ssh-add -L 2>&1; true'
+    expect(await says(config(`${lines}\n  ForwardAgent ${path}`), 'box', list)).toContain(line)
+    expect(await says(config(`${lines}\n  ForwardAgent no`), 'box', list)).not.toContain(line)
+    const named = config(`${lines}\n  ForwardAgent $HAWSER_TEST_AGENT`)
+    vi.stubEnv('HAWSER_TEST_AGENT', path)
+    expect(await says(named, 'box', list)).toContain(line)
+    vi.unstubAllEnvs()
+    agent.close()
   })
 })

@@ -51,6 +51,8 @@ export interface ClientParts {
   readonly handlers?: IncomingHandlers
   /** Variables for every program; those of a program itself win. */
   readonly env?: Readonly<Record<string, string>>
+  /** Whether programs get the agent that do not say whether. Default: false. */
+  readonly agentForward?: boolean
 }
 
 /** A connection to a server, logged in. */
@@ -63,6 +65,7 @@ export class Client {
   readonly #listeners: RemoteListeners
   readonly #agent: ForwardedAgent | undefined
   readonly #env: Readonly<Record<string, string>> | undefined
+  readonly #agentForward: boolean
   #agentWanted = false
   #x11Wanted = false
   #noMoreSessions = false
@@ -73,6 +76,7 @@ export class Client {
     this.remote = parts.remote
     this.#hostKey = parts.hostKey
     this.#env = parts.env
+    this.#agentForward = parts.agentForward ?? false
     const { handlers = {}, session } = parts
     this.#listeners = new RemoteListeners(session)
     this.#agent = handlers.agent
@@ -107,13 +111,15 @@ export class Client {
 
   /** Runs `command` by the user's login shell. Rejects with ChannelOpenError or ChannelRequestError when the server refuses. */
   exec(command: string, options: ExecOptions = {}): Promise<Process> {
-    return this.#start({ ...options, command }, options)
+    const wanted = this.#withAgent(options)
+    return this.#start({ ...wanted, command }, wanted)
   }
 
   /** Starts the user's login shell, with a terminal unless `pty` is false. */
   shell(options: ShellOptions = {}): Promise<Process> {
     const pty: boolean | Pty = options.pty ?? true
-    return this.#start({ ...options, pty, shell: true }, options)
+    const wanted = this.#withAgent(options)
+    return this.#start({ ...wanted, pty, shell: true }, wanted)
   }
 
   /** Starts a subsystem, such as `sftp`, and gives its channel. */
@@ -209,6 +215,12 @@ export class Client {
     return this.close()
   }
 
+  /** What holds for all programs is asked for without waiting for consent: a server that refuses it still runs them. */
+  #withAgent(options: ExecOptions): ExecOptions {
+    if (options.agentForward !== undefined || !this.#agentForward) return options
+    return { ...options, agentForward: 'again' }
+  }
+
   #start(request: ProcessRequest, options: ExecOptions): Promise<Process> {
     return within('starting the program', options, async (signal) => {
       const channel = await this.#sessionChannel(options, signal)
@@ -228,7 +240,7 @@ export class Client {
     const request = this.#env === undefined ? wanted : { ...wanted, env: { ...this.#env, ...wanted.env } }
     if (request.agentForward === undefined || request.agentForward === false)
       return startProcess(channel, request)
-    const again = this.#agentWanted
+    const again = this.#agentWanted || request.agentForward === 'again'
     this.#agentWanted = true
     try {
       await startProcess(channel, { ...request, agentForward: again ? 'again' : true })

@@ -86,6 +86,7 @@ async function connectOne(
     through,
     handlers: followHostKeys(options, options.hostKey, knownAs(options)),
     ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.agentForward === undefined ? {} : { agentForward: options.agentForward }),
     ...(begun.hostKey === undefined ? {} : { hostKey: begun.hostKey }),
   })
 }

@@ -64,6 +64,8 @@ export interface ConnectOptions extends IncomingHandlers {
   readonly hostKeyAlias?: string
   /** Variables for every program that is started; the server takes those that it is set up for. */
   readonly env?: Readonly<Record<string, string>>
+  /** Whether programs get `agent` that do not say whether. Default: false. */
+  readonly agentForward?: boolean
   /** Algorithms per category, best first; categories left out keep their defaults. A preset of @hawser/crypto is a value for it. */
   readonly algorithms?: Partial<AlgorithmNames>
   /** What the connection must be: `{ requirePostQuantum: true }` ends with a PolicyError where the server has no such key exchange. */

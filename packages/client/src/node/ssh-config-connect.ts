@@ -22,6 +22,7 @@ import type { SshfpResolver } from '../sshfp.ts'
 import { knownHostsFile } from './known-hosts-file.ts'
 import { proxyCommand } from './proxy-command.ts'
 import { type ResolvedConfig, resolveConfig, type SshConfigOptions } from './ssh-config.ts'
+import { beginForwards, forwardsOf } from './ssh-config-forwards.ts'
 
 export interface AliasOptions extends SshConfigOptions {
   /** Asked for each encrypted identity; undefined leaves it out. Default: encrypted identities are left out. */
@@ -34,6 +35,10 @@ export interface AliasOptions extends SshConfigOptions {
   readonly sshfp?: SshfpResolver
   /** Tried after keys: passwords and dialogs, which no file holds. */
   readonly auth?: readonly LoginAttempt[]
+  /** Whether {@link connectAlias} begins what LocalForward, RemoteForward and DynamicForward say. Default: true. */
+  readonly forwards?: boolean
+  /** Told of a forward that cannot be begun, and of connections of one that fail. With `ExitOnForwardFailure yes` the former ends the client. */
+  readonly onForwardError?: (error: Error) => void
 }
 
 /** Servers to go through, those that ProxyJumps of jumps add included. */
@@ -47,9 +52,12 @@ export async function connectOptionsFor(alias: string, options: AliasOptions = {
   return (await hopsTo(alias, options, 0)).at(-1) as ConnectOptions
 }
 
-/** Connects to `alias` as the ssh_config files say. */
+/** Connects to `alias` as the ssh_config files say, and begins the forwards that they ask for. */
 export async function connectAlias(alias: string, options: AliasOptions = {}): Promise<Client> {
-  return connect(await connectOptionsFor(alias, options))
+  const forwards = options.forwards === false ? undefined : forwardsOf(await resolveConfig(alias, options))
+  const client = await connect(await connectOptionsFor(alias, options))
+  if (forwards !== undefined) await beginForwards(client, forwards, options.onForwardError)
+  return client
 }
 
 /** All hops, the target last and with the others as its jumps. */
@@ -102,6 +110,7 @@ async function optionsOf(config: ResolvedConfig, options: AliasOptions): Promise
     auth: [...(await keyAttempts(config, options)), ...(options.auth ?? [])],
     hostKey: await trustOf(config, options),
     env: environmentOf(config),
+    ...forwardedAgent(config),
     keepalive:
       interval === 0 ? false : { intervalMs: interval * 1000, maxMissed: seconds('serveralivecountmax') },
     ...(timeout === undefined || timeout === 'none' ? {} : { readyTimeoutMs: Number(timeout) * 1000 }),
@@ -112,6 +121,25 @@ async function optionsOf(config: ResolvedConfig, options: AliasOptions): Promise
       ? { algorithms: { compression: ['zlib@openssh.com', 'none'] } }
       : {}),
   }
+}
+
+/** ForwardAgent: the agent of the identities, that of a variable, or one at a path. Without any there is nothing to forward. */
+function forwardedAgent(config: ResolvedConfig): Pick<ConnectOptions, 'agent' | 'agentForward'> {
+  if (!config.forwardsAgent) return {}
+  const said = config.get('forwardagent') ?? 'no'
+  const where = said === 'yes' || said === 'no' ? agentPath(undefined) : agentPath(config.expandPath(said))
+  return where === undefined ? {} : { agent: agentAt(where), agentForward: true }
+}
+
+/** Where an agent is: at a path, or where a variable (`$NAME`, `SSH_AUTH_SOCK`) says. */
+function agentPath(said: string | undefined): string | undefined {
+  const path =
+    said === undefined || said === 'SSH_AUTH_SOCK'
+      ? process.env['SSH_AUTH_SOCK']
+      : said.startsWith('$')
+        ? process.env[said.slice(1)]
+        : said
+  return path === '' ? undefined : path
 }
 
 function environmentOf(config: ResolvedConfig): Readonly<Record<string, string>> {
@@ -181,8 +209,8 @@ async function keyAttempts(
   }
   const agent = config.get('identityagent')
   if (config.get('identitiesonly') === 'yes' || agent === 'none') return attempts
-  const where = agent === undefined || agent === 'SSH_AUTH_SOCK' ? process.env['SSH_AUTH_SOCK'] : agent
-  if (where !== undefined && where !== '') attempts.push({ method: 'agent', agent: agentAt(where) })
+  const where = agentPath(agent)
+  if (where !== undefined) attempts.push({ method: 'agent', agent: agentAt(where) })
   return attempts
 }
 
