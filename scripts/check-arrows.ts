@@ -75,6 +75,7 @@ export const table: Readonly<Record<string, Row>> = {
     npm: ['socks'],
     node: [
       'node:net',
+      'node:timers/promises',
       'node:http',
       'node:crypto',
       'node:events',

@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { connect, type HostKeyRejectedError } from '@hawser/client'
 import { type KnownHostsFileOptions, knownHostsFile } from '@hawser/client/node'
 import {
@@ -255,7 +256,7 @@ describePeers(['ssh'], 'our server rotates its keys', () => {
 test('many writers in several processes: no line is lost', { timeout: 60_000 }, async () => {
   const path = file('# all of us\n')
   const { fork } = await import('node:child_process')
-  const program = join(import.meta.dirname, 'programs', 'known-hosts-writer.ts')
+  const program = fileURLToPath(new URL('programs/known-hosts-writer.ts', import.meta.url))
   const writers = ['a', 'b', 'c'].map((name) =>
     fork(program, [path, name, '15'], {
       execArgv: ['--conditions=@hawser/source', '--import', 'tsx'],

@@ -9,7 +9,7 @@ const places = 256
  */
 export class IdTable<T> {
   readonly #ids = new Float64Array(places).fill(-1)
-  readonly #values: (T | undefined)[] = new Array<T | undefined>(places).fill(undefined)
+  readonly #values: (T | undefined)[] = Array.from({ length: places })
   /** Those whose place a later one has taken. */
   readonly #far = new Map<number, T>()
   #size = 0
