@@ -51,7 +51,7 @@ export const table: Readonly<Record<string, Row>> = {
   connection: { may: ['wire'] },
   session: {
     may: [...base, ...protocols],
-    node: ['node:stream', 'node:net', 'node:events', 'node:diagnostics_channel'],
+    node: ['node:stream', 'node:net', 'node:events', 'node:diagnostics_channel', 'node:worker_threads'],
   },
   sftp: {
     may: ['wire'],

@@ -339,7 +339,8 @@ export class Drive {
         const chunk = this.engine.takeOutput()
         if (chunk === undefined) break
         wrote = true
-        if (!this.#pipe.write(chunk)) {
+        // What the engine puts out is nobody else's.
+        if (!(this.#pipe.give?.(chunk) ?? this.#pipe.write(chunk))) {
           this.#congested = true
           if (!force) break
         }

@@ -1,8 +1,9 @@
 /** The session's ends in Node: sockets and other duplex streams as pipes, channels as duplex streams. */
 
-import { connect, type Socket, type TcpNetConnectOpts } from 'node:net'
+import { connect, Socket, type TcpNetConnectOpts } from 'node:net'
 import { Duplex, pipeline, Readable, Writable } from 'node:stream'
 import type { Channel, StreamNumber } from './channel.ts'
+import { freeMemory, isWorthFreeing } from './free-memory.node.ts'
 import type { BytePipe, PipeAddresses } from './pipe.ts'
 
 /** Bytes held in user space before writers are asked to wait. */
@@ -52,15 +53,23 @@ export function fromNodeSocket(socket: Duplex): BytePipe & PipeAddresses {
     over = { error }
     if (started) pipe.onClose(error)
   }
+  const afterwards = (free: boolean): boolean => {
+    congested = !free && socket.writableLength > socketHighWaterMark
+    return !congested
+  }
+  // Other streams may keep what they have taken.
+  const plain = Object.getPrototypeOf(socket) === Socket.prototype && !Object.hasOwn(socket, 'write')
   const pipe: BytePipe & { -readonly [K in keyof PipeAddresses]: PipeAddresses[K] } = {
     onData: () => undefined,
     onDrain: () => undefined,
     onClose: () => undefined,
-    write(bytes) {
-      const free = socket.write(bytes)
-      congested = !free && socket.writableLength > socketHighWaterMark
-      return !congested
-    },
+    write: (bytes) => afterwards(socket.write(bytes)),
+    give: (bytes) =>
+      afterwards(
+        plain && isWorthFreeing(bytes)
+          ? socket.write(bytes, () => freeMemory(bytes.buffer as ArrayBuffer))
+          : socket.write(bytes),
+      ),
     cork: () => socket.cork(),
     uncork: () => socket.uncork(),
     pause: () => void socket.pause(),

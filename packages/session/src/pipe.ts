@@ -13,6 +13,8 @@ export interface BytePipe {
   onClose: (error?: Error) => void
   /** Takes `bytes`, which must not be changed afterwards. False asks to wait for `onDrain`. */
   write(bytes: Uint8Array): boolean
+  /** As `write`, and the memory of `bytes` is the pipe's from then on: it may free it as soon as they are sent. Default: `write`. */
+  give?(bytes: Uint8Array): boolean
   /** Whether the bytes given to `onData` are only lent: their memory is used again as soon as the call returns. Default: false. */
   readonly lends?: boolean
   /** Between `cork` and `uncork` writes are held, to leave together. */

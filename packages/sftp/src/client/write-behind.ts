@@ -19,6 +19,9 @@ export interface WriteBehindOptions extends FlowOptions {
   onDrain?(): void
 }
 
+/** Bytes that may always wait, within the budget. */
+const leastRoom = 2 * 1024 * 1024
+
 /** Called once: with an error, or when the server has answered for every byte. */
 export type Written = (error?: Error) => void
 
@@ -102,6 +105,11 @@ export class WriteBehind {
     return this.#error === undefined && this.#queued < this.#chunk && this.pending < this.#budget
   }
 
+  /** Bytes that may be given before the source is asked to wait: what the line takes now and as much again, which is ready when it takes more. */
+  get #room(): number {
+    return Math.min(this.#budget, Math.max(leastRoom, 2 * this.#flow.limit))
+  }
+
   /** Writes behind what was written last. False asks to wait for `onDrain`. */
   write(data: Uint8Array, done?: Written): boolean {
     const at = this.#position
@@ -124,7 +132,7 @@ export class WriteBehind {
     this.#queue.push({ data, offset: position('the position', at), entry })
     this.#queued += data.length
     this.#pump()
-    this.#full = this.pending >= this.#budget
+    this.#full = this.pending >= this.#room
     return !this.#full
   }
 
@@ -234,7 +242,7 @@ export class WriteBehind {
   }
 
   #drain(): void {
-    if (!this.#full || (this.#error === undefined && this.pending > this.#budget / 2)) return
+    if (!this.#full || (this.#error === undefined && this.pending > this.#room / 2)) return
     this.#full = false
     this.#o.onDrain?.()
   }
