@@ -104,6 +104,18 @@ describe.each(providers)('over %s', (_name, crypto) => {
     expect(verify(key.publicKey, 'no-such', data, signature)).toBe(false)
   })
 
+  test('neither the name in a signature nor the type of the algorithm can be another one', async () => {
+    const verify = createVerifier(crypto)
+    const key = parsed('rsa', { crypto })
+    const content = contentOf(await signatureOf(key, 'rsa-sha2-512'))
+    const check = (asked: string, named: string): boolean =>
+      verify(key.publicKey, asked, data, blobOf(named, content))
+    expect(check('rsa-sha2-512', 'rsa-sha2-512')).toBe(true)
+    expect(check('rsa-sha2-512', 'rsa-sha2-256')).toBe(false)
+    // The same hash, so that the numbers alone would do.
+    expect(check('ecdsa-sha2-nistp521', 'ecdsa-sha2-nistp521')).toBe(false)
+  })
+
   test('an rsa signature without its leading zeros is the same number; a longer one is refused', async () => {
     const key = parsed('rsa', { crypto })
     const verify = createVerifier(crypto)

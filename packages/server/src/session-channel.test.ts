@@ -110,6 +110,40 @@ describe('a session channel', () => {
     ).toEqual([false, true])
   })
 
+  test('more environment and longer commands than allowed are refused, and the channel goes on', async () => {
+    const commands: string[] = []
+    const { client } = await pair({
+      limits: { maxEnvironment: 10, maxCommand: 5 },
+      onSession: (s) =>
+        void s.onExec((request) => {
+          commands.push(`${request.command} ${[...request.env.keys()].join()}`)
+          void request.accept().exit(0)
+        }),
+    })
+    const channel = await client.openChannel('session')
+    const variable = (variableName: string, variableValue: string): Promise<void> =>
+      channel.request('env', env.encode({ variableName, variableValue }))
+    expect(
+      await answers([
+        variable('A', 'ä12345'),
+        variable('B', '12'),
+        variable('C', '1'),
+        channel.request('exec', exec.encode({ command: 'äää' })),
+        channel.request('exec', exec.encode({ command: 'abcde' })),
+      ]),
+    ).toEqual([true, false, true, false, true])
+    expect(commands).toEqual(['abcde A,C'])
+  })
+
+  test('more sessions than allowed at once are refused for shortage, until one has closed', async () => {
+    const { client } = await pair({ limits: { maxSessions: 2 }, onSession: () => undefined })
+    const first = await client.openChannel('session')
+    await client.openChannel('session')
+    await expect(client.openChannel('session')).rejects.toMatchObject({ reason: 4 })
+    await first.close()
+    expect((await client.openChannel('session')).isClosed).toBe(false)
+  })
+
   test('terminal modes that are cut off are refused', async () => {
     const channel = await session((s) => void s.onExec((request) => void request.accept().exit(0)))
     const data = new Writer()

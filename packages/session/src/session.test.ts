@@ -496,6 +496,16 @@ describe('a line that is cut', () => {
   })
 })
 
+test.each([1, 'yes', {}, [], undefined, null, new Error('no')])(
+  'only true trusts a host key, not %j',
+  async (verdict) => {
+    const pair = await sessionPair({ client: { verifyHostKey: () => verdict as boolean } })
+    await expect(pair.client.ready).rejects.toMatchObject({ code: 'SSH_HOST_KEY_REJECTED' })
+    await Promise.all([pair.client.closed, pair.server.closed])
+    expect(pair.server.authenticated).toBe(false)
+  },
+)
+
 describe('messages out of turn', () => {
   test('an unknown message number is answered and ignored; a second SUCCESS is an error', async () => {
     const pair = await sessionPair()

@@ -185,6 +185,14 @@ describe('limits of plain packets', () => {
     }
   })
 
+  test('a compressed packet of nothing', () => {
+    const queue = new ByteQueue()
+    queue.push(packet(12, 4))
+    const reader = new PacketReader(backend)
+    reader.decompress({ decompress: () => noBytes })
+    expect(() => reader.read(queue)).toThrow(/without a payload/)
+  })
+
   test('the limit moves after authentication', () => {
     const reader = new PacketReader(backend)
     reader.limit = 262_144
@@ -218,6 +226,25 @@ describe('sequence numbers', () => {
     reader.use(cipher.opener(backend, keys), undefined, true)
     expect([writer.seq, reader.seq]).toEqual([0, 0])
     expect(writer.packets).toBe(0)
+  })
+
+  test('do not come again under one key, in either direction', () => {
+    const last = 2 ** 32 - 1
+    const writer = new PacketWriter(backend, 0, last)
+    const reader = new PacketReader(backend, 0, last)
+    const queue = new ByteQueue()
+    const send = (): void => {
+      const out: Uint8Array[] = []
+      writer.write(Uint8Array.of(2), undefined, out)
+      queue.push(concat(...out))
+    }
+    send()
+    expect(reader.read(queue)).toEqual(Uint8Array.of(2))
+    expect(send).toThrow(LimitError)
+    const out: Uint8Array[] = []
+    new PacketWriter(backend).write(Uint8Array.of(2), undefined, out)
+    queue.push(concat(...out))
+    expect(() => reader.read(queue)).toThrow(LimitError)
   })
 
   test('a MAC fails with another sequence number', () => {

@@ -37,11 +37,12 @@ export class PacketWriter {
   #bytes = 0
   #packets = 0
 
-  /** `seq` is the number of the first packet; 0 but for tests. */
-  constructor(backend: Backend, seq = 0) {
+  /** `seq` is the number of the first packet, `packets` what the key has carried; 0 but for tests. */
+  constructor(backend: Backend, seq = 0, packets = 0) {
     this.#backend = backend
     this.#sealer = none.sealer(backend, noKeys)
     this.#seq = seq
+    this.#packets = packets
   }
 
   /** The sequence number of the next packet. */
@@ -126,10 +127,11 @@ export class PacketReader {
   /** Bytes that are still to be dropped before a failure is told; see `hidesErrors` of the opener. */
   #discard = -1
 
-  /** `seq` is the number of the first packet; 0 but for tests. */
-  constructor(backend: Backend, seq = 0) {
+  /** `seq` is the number of the first packet, `packets` what the key has carried; 0 but for tests. */
+  constructor(backend: Backend, seq = 0, packets = 0) {
     this.#opener = none.opener(backend, noKeys)
     this.#seq = seq
+    this.#packets = packets
   }
 
   /** The sequence number of the next packet. */

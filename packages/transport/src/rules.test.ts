@@ -513,6 +513,18 @@ describe('limits', () => {
     }
   })
 
+  test('pings whose answers are not read have an end', () => {
+    const puppet = new Puppet({ role: 'client' }).handshake().authenticated()
+    const question = ping.encode({ data: new Uint8Array(30_000) })
+    expect(() => {
+      for (let i = 0; i < 100; i++) {
+        puppet.send(question)
+        settle(puppet.transport)
+      }
+    }).toThrow(/a ping, while \d+ bytes wait/)
+    expect(puppet.transport.queued).toBeLessThan(1_200_000)
+  })
+
   test('key exchanges have an end before authentication', () => {
     const puppet = new Puppet({ role: 'client' }).handshake()
     expect(() => {

@@ -299,6 +299,24 @@ describe('signatures', () => {
   })
 })
 
+test('a key under an algorithm of another type is refused, and nobody is asked about it', () => {
+  const rsa = keyBlob('ssh-rsa')
+  for (const [algorithm, blob] of [
+    ['ssh-ed25519', rsa],
+    ['rsa-sha2-512', key],
+    ['ssh-rsa-cert-v01@openssh.com', rsa],
+    ['ssh-ed25519', none],
+  ] as const)
+    for (const payload of [
+      request('publickey', messages.publickeyData.encode({ signed: false, algorithm, key: blob })),
+      signedRequest({ algorithm, key: blob }),
+    ]) {
+      const server = makeServer()
+      expect(feed(server, payload)).toEqual([])
+      expect(answers(server)).toEqual(['userauthFailure'])
+    }
+})
+
 describe('a query never authenticates', () => {
   test('accept on it says PK_OK with the name that was asked about', () => {
     const server = makeServer()

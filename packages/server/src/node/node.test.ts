@@ -5,7 +5,7 @@ import { beginClient, type Channel, ConnectionError, type Session } from '@hawse
 import { fromNodeSocket } from '@hawser/session/node'
 import { freePort } from '@hawser/testing'
 import { UsageError } from '@hawser/wire'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { TcpipRequest } from '../forwarding.ts'
 import { connectTcp } from './connect.ts'
 import { type ListenOptions, listen } from './listen.ts'
@@ -120,6 +120,34 @@ describe('listen', () => {
     await expect(listen({ port: 0, hostKeys: [], auth: { none: () => true } })).rejects.toBeInstanceOf(
       UsageError,
     )
+  })
+
+  test('connections beyond the start-ups are closed without a word, until somebody has left', async () => {
+    const limits: string[] = []
+    const server = await listen({
+      port: 0,
+      hostKeys: [hostKey],
+      auth: { none: () => true },
+      limits: { startups: { begin: 1, ratePercent: 100, full: 1 } },
+      trace: (event) => event.type === 'limit' && limits.push(event.limit),
+    })
+    const first = connect(server.port, '127.0.0.1')
+    await once(first, 'data')
+    const bytes = async (): Promise<number> => {
+      const socket = connect(server.port, '127.0.0.1')
+      let count = 0
+      socket.on('data', (chunk) => {
+        count += chunk.length
+        socket.destroy()
+      })
+      await once(socket, 'close')
+      return count
+    }
+    expect([await bytes(), await bytes(), limits]).toEqual([0, 0, ['startups', 'startups']])
+    first.destroy()
+    await vi.waitFor(() => expect(server.connections.size).toBe(0))
+    expect(await bytes()).toBeGreaterThan(0)
+    await server.close()
   })
 
   test('close shows everybody out, again and again without harm', async () => {

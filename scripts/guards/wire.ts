@@ -1,0 +1,87 @@
+/** Guards of the representations. */
+
+import { guardsOf, never } from './guard.ts'
+
+export const wire = guardsOf('wire', [
+  [
+    'a length behind the end',
+    'reader.ts',
+    'count > this.#bytes.length - at',
+    never,
+    'reader-writer.test.ts',
+    'a string that is longer than the data',
+  ],
+  [
+    'US-ASCII only',
+    'reader.ts',
+    'byte > 0x7f',
+    never,
+    'reader-writer.test.ts',
+    'a byte above 0x7f in a US-ASCII string',
+  ],
+  [
+    'bytes of a name-list',
+    'reader.ts',
+    'text.length > nameListLimits.bytes',
+    never,
+    'reader-writer.test.ts',
+    'a name-list beyond its limits',
+  ],
+  [
+    'names of a name-list',
+    'reader.ts',
+    'names.length > nameListLimits.names',
+    never,
+    'reader-writer.test.ts',
+    'a name-list beyond its limits',
+  ],
+  [
+    'empty names',
+    'reader.ts',
+    "names.includes('')",
+    never,
+    'reader-writer.test.ts',
+    'a reader refuses an empty name',
+  ],
+  ['bytes left over', 'reader.ts', 'this.left > 0', never, 'reader-writer.test.ts', 'left-over bytes'],
+  [
+    'an mpint with a needless byte',
+    'mpint.ts',
+    'needless',
+    never,
+    'reader-writer.test.ts',
+    'an mpint with a needless 00',
+  ],
+  [
+    'another message number',
+    'message.ts',
+    'got !== number',
+    never,
+    'message.test.ts',
+    'another number is refused with both numbers',
+  ],
+  [
+    'a count that lies',
+    'fields.ts',
+    'count > most || count > r.left',
+    never,
+    'message.test.ts',
+    'a count above the limit is refused before anything is read',
+  ],
+  [
+    'names that no name-list can hold',
+    'writer.ts',
+    String.raw`name === '' || !/^[\x21-\x7e]+$/.test(name) || name.includes(',')`,
+    never,
+    'reader-writer.test.ts',
+    'a writer refuses',
+  ],
+  [
+    'comparison of all bytes',
+    'bytes.ts',
+    'difference |= (a[at] as number) ^ (b[at] as number)',
+    'difference = (a[at] as number) ^ (b[at] as number)',
+    'bytes.test.ts',
+    'equal is true for the same bytes only',
+  ],
+])
