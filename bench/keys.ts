@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatPrivateKey, generateKey, type PrivateKey, parsePrivateKey, parsePublicKey } from '@hawser/keys'
-import { findProgram, runNow, temporaryFolder } from '@hawser/testing'
+import { findProgram, runNow, temporaryFolder } from '@hawser/test-kit'
 
 const passphrase = 'open sesame'
 const folder = temporaryFolder('bench-keys')

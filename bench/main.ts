@@ -6,7 +6,7 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { findProgram, type KeyFile, sharedKeyFile, startSshd } from '@hawser/testing'
+import { findProgram, type KeyFile, sharedKeyFile, startSshd } from '@hawser/test-kit'
 import { type Cost, median, pinProcess, runProgram, startServerProgram, timeCommand } from './lib/measure.ts'
 import { nativeSsh2 } from './lib/native-ssh2.ts'
 

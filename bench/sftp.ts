@@ -24,7 +24,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { findProgram, sharedKeyFile, startSshd } from '@hawser/testing'
+import { findProgram, sharedKeyFile, startSshd } from '@hawser/test-kit'
 import { type Cost, median, pinProcess, runProgram, startServerProgram, timeCommand } from './lib/measure.ts'
 import { nativeSsh2 } from './lib/native-ssh2.ts'
 

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { connect } from '@hawser/client'
 import { fingerprint, parsePrivateKey, parsePublicKey } from '@hawser/keys'
-import { findProgram, opensshVersion, runSsh, type Sshd, sharedKeyFile, startSshd } from '@hawser/testing'
+import { findProgram, opensshVersion, runSsh, type Sshd, sharedKeyFile, startSshd } from '@hawser/test-kit'
 import { bulk, command, startServer } from './server.ts'
 import { fact, heading, quoted, rate } from './ui.ts'
 import { bulkBytes, tour } from './work.ts'

@@ -3,7 +3,7 @@
  * `node scripts/run.mjs --source scripts/big-transfer.ts [MiB]`; exit code 0 when all are equal.
  */
 
-import { whyMissing } from '@hawser/testing'
+import { whyMissing } from '@hawser/test-kit'
 import { checksumOf, type Flow, mebibyte, type TransferOptions, transfer } from '../test/interop/transfer.ts'
 
 const size = Number(process.argv[2] ?? 1024)

@@ -100,9 +100,9 @@ export const table: Readonly<Record<string, Row>> = {
 }
 
 /** Private: never published, may import anything. */
-const privatePackages = ['testing']
+const privatePackages = ['test-kit']
 /** What test files may import beside what their package may. */
-const testTools = ['vitest', 'fast-check', '@hawser/testing']
+const testTools = ['vitest', 'fast-check', '@hawser/test-kit']
 const builtins = new Set(builtinModules)
 
 /** Everything in the tree at `at` that breaks the table. */

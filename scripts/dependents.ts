@@ -15,7 +15,7 @@ import {
 import { createRequire } from 'node:module'
 import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { findPeer, removeFolder, run, type Sshd, startSshd, temporaryFolder } from '@hawser/testing'
+import { findPeer, removeFolder, run, type Sshd, startSshd, temporaryFolder } from '@hawser/test-kit'
 import { startRegistry } from './dependents-registry.ts'
 import { build, npm, type Packed, pack, published } from './pack.ts'
 

@@ -1,6 +1,6 @@
 /** Prints the interop matrix: every algorithm alone, our client against sshd and ssh against our server; then the other implementations that are installed. `npm run interop` */
 
-import { findPeer, whyMissing } from '@hawser/testing'
+import { findPeer, whyMissing } from '@hawser/test-kit'
 import { directions, Ends, groups, rows } from '../test/interop/matrix.ts'
 import { foreigners } from '../test/interop/matrix-peers.ts'
 

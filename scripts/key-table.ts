@@ -3,7 +3,7 @@
  * `node --conditions=@hawser/source --import tsx scripts/key-table.ts [part of a row's name]`
  */
 
-import { findProgram } from '@hawser/testing'
+import { findProgram } from '@hawser/test-kit'
 import { keyRows, keyTypes } from '../test/interop/key-table.ts'
 
 const wanted = process.argv[2] ?? ''

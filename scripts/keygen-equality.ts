@@ -3,7 +3,7 @@
  * `node scripts/run.mjs --source scripts/keygen-equality.ts [inputs] [seed] [section]`.
  */
 
-import { findPeer, whyMissing } from '@hawser/testing'
+import { findPeer, whyMissing } from '@hawser/test-kit'
 import { Context, dropKeyPool, makeKeyPool, Tally } from '../test/interop/keygen/context.ts'
 import { sections } from '../test/interop/keygen/sections.ts'
 

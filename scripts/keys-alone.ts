@@ -6,7 +6,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findProgram, runNow, temporaryFolder } from '@hawser/testing'
+import { findProgram, runNow, temporaryFolder } from '@hawser/test-kit'
 import { build } from 'esbuild'
 import { root } from './sources.ts'
 
@@ -124,7 +124,7 @@ async function inChromium(program: string): Promise<void> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { readonly port: number }
   try {
-    const { run } = await import('@hawser/testing')
+    const { run } = await import('@hawser/test-kit')
     const { text, stderr } = await run(
       program,
       [

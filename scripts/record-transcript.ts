@@ -9,7 +9,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { defaultProvider } from '@hawser/crypto'
 import { formatPublicKey, parsePrivateKey } from '@hawser/keys'
-import { runSsh, type SshdOptions, type SshOptions, startSshd } from '@hawser/testing'
+import { runSsh, type SshdOptions, type SshOptions, startSshd } from '@hawser/test-kit'
 import { Actor, type Part } from '../test/transcripts/actor.ts'
 import { readKeys, writeTranscript } from '../test/transcripts/transcript.ts'
 

@@ -1,6 +1,6 @@
 /** Prints the round trips until a publickey login is ready, ours beside npm ssh2 and ssh. `node scripts/run.mjs --source scripts/round-trips.ts` */
 
-import { startSshd } from '@hawser/testing'
+import { startSshd } from '@hawser/test-kit'
 import { countRoundTrips, roundTripTable } from '../test/interop/round-trips.ts'
 
 await using sshd = await startSshd()

@@ -2,8 +2,8 @@
 
 import { writeFileSync } from 'node:fs'
 import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node'
-import { findPeer, type PeerName } from '../packages/testing/src/peers.ts'
-import type {} from '../packages/testing/src/vitest.ts'
+import { findPeer, type PeerName } from '../packages/test-kit/src/peers.ts'
+import type {} from '../packages/test-kit/src/vitest.ts'
 
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {

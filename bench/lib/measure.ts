@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { findProgram } from '@hawser/testing'
+import { findProgram } from '@hawser/test-kit'
 
 /** What one run did and cost; seconds throughout. */
 export interface Cost {

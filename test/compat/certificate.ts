@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { removeFolder, runNow, temporaryFolder } from '@hawser/testing'
+import { removeFolder, runNow, temporaryFolder } from '@hawser/test-kit'
 
 export function certificate(): { key: string; cert: string } {
   const folder = temporaryFolder('tls')

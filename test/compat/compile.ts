@@ -3,7 +3,7 @@
 import { cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run } from '@hawser/testing'
+import { run } from '@hawser/test-kit'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const files = ['one-x.ts', 'zero-eight.cts']

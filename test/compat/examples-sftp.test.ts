@@ -2,8 +2,8 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeKeyFile, type RunResult, removeFolder, run, startSshd, temporaryFolder } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { makeKeyFile, type RunResult, removeFolder, run, startSshd, temporaryFolder } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Module, modules, runProgram, startServerProgram } from './programs.ts'
 

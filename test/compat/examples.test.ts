@@ -3,8 +3,8 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { freePort, type KeyFile, makeKeyFile, runSsh, type Sshd, startSshd } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { freePort, type KeyFile, makeKeyFile, runSsh, type Sshd, startSshd } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Module, modules, runProgram, startServerProgram } from './programs.ts'
 

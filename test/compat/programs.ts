@@ -1,7 +1,7 @@
 /** Runs the example programs as their own processes, each with any module that is shaped like ssh2. */
 
 import { fileURLToPath } from 'node:url'
-import { type Running, type RunResult, run, start } from '@hawser/testing'
+import { type Running, type RunResult, run, start } from '@hawser/test-kit'
 
 /** The modules that are compared. */
 export const modules = { theirs: 'ssh2', ours: '@hawser/ssh2-compat' } as const

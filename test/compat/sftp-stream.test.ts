@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Client, type ClientChannel, type SFTPWrapper } from '@hawser/ssh2-compat'
 import { SFTPStream } from '@hawser/ssh2-compat/sftp-stream'
-import { startSshd } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { startSshd } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { expect, test } from 'vitest'
 
 test('client and server piped into each other', async () => {

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { removeFolder, runNow, start, temporaryFolder } from '@hawser/testing'
+import { removeFolder, runNow, start, temporaryFolder } from '@hawser/test-kit'
 
 export interface XServer {
   /** The port on 127.0.0.1. */

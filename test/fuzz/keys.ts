@@ -29,7 +29,7 @@ import {
   securityKeyFacts,
   whyUnusable,
 } from '@hawser/keys'
-import { Rng } from '@hawser/testing'
+import { Rng } from '@hawser/test-kit'
 import { base64Decode, base64Encode, latin1Decode, latin1Encode, Reader, utf8Decode } from '@hawser/wire'
 import { seeds } from './key-seeds.ts'
 

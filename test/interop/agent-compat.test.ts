@@ -20,8 +20,8 @@ import {
   type SigningRequestOptions,
   utils,
 } from '@hawser/ssh2-compat'
-import { keyFileTypes, runSsh, type Sshd, sharedKeyFile, startSshd, temporaryFolder } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { keyFileTypes, runSsh, type Sshd, sharedKeyFile, startSshd, temporaryFolder } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { haveAgent, type RealAgent, sshAdd, startAgent } from './agent-kit.ts'
 

@@ -10,7 +10,7 @@ import {
   run,
   start,
   temporaryFolder,
-} from '@hawser/testing'
+} from '@hawser/test-kit'
 
 export interface RealAgent {
   /** Path of its socket. */

@@ -17,8 +17,8 @@ import {
   sharedKeyFile,
   startSshd,
   temporaryFolder,
-} from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+} from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { haveAgent, type RealAgent, sshAdd, startAgent } from './agent-kit.ts'
 import { clientOf, publicLine, userKey } from './kit.ts'

@@ -13,8 +13,8 @@ import {
   type PrivateKey,
   parseAuthorizedKeys,
 } from '@hawser/keys'
-import { removeFolder, type Sshd, startSshd, temporaryFolder } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { removeFolder, type Sshd, startSshd, temporaryFolder } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { clientOf } from './kit.ts'
 

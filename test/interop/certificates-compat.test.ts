@@ -24,8 +24,8 @@ import {
   type Sshd,
   startSshd,
   temporaryFolder,
-} from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+} from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { keyOf } from './kit.ts'
 import { SoftwareAuthenticator } from './software-authenticator.ts'

@@ -23,8 +23,8 @@ import {
   type Sshd,
   startSshd,
   temporaryFolder,
-} from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+} from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { describe, expect, test } from 'vitest'
 import { keyOf, publicLine, userKey } from './kit.ts'
 

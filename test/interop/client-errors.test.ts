@@ -14,8 +14,8 @@ import {
   startRelay,
   startSshd,
   temporaryFolder,
-} from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+} from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientOf, keyOf, optionsFor, publicLine, userKey } from './kit.ts'
 

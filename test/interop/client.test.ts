@@ -5,8 +5,8 @@ import { type AddressInfo, createServer } from 'node:net'
 import type { Client } from '@hawser/client'
 import { ChannelOpenError, ChannelRequestError } from '@hawser/connection'
 import { fingerprint } from '@hawser/keys'
-import { freePort, type Sshd, startSshd } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { freePort, type Sshd, startSshd } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   bytes,

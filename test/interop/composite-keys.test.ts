@@ -7,7 +7,7 @@ import { backend as noble } from '@hawser/crypto/noble'
 import { formatKnownHost, generateKey, type PrivateKey, parsePrivateKey } from '@hawser/keys'
 import type { ServerOptions } from '@hawser/server'
 import { type Listener, listen } from '@hawser/server/node'
-import { sharedKeyFile } from '@hawser/testing'
+import { sharedKeyFile } from '@hawser/test-kit'
 import { describe, expect, test } from 'vitest'
 
 const crypto = withMlDsa()

@@ -3,7 +3,7 @@
 import { buffer } from 'node:stream/consumers'
 import type { Channel } from '@hawser/session'
 import { toNodeDuplex, toNodeReadable } from '@hawser/session/node'
-import { sessionPair } from '@hawser/testing'
+import { sessionPair } from '@hawser/test-kit'
 import { expect, test } from 'vitest'
 
 const sent = new Uint8Array(100_000).fill(7)

@@ -25,8 +25,8 @@ import {
   startSshd,
   temporaryFolder,
   whyMissing,
-} from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+} from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { IdentificationError, NegotiationError } from '@hawser/transport'
 import { AuthenticationError } from '@hawser/userauth'
 import { build } from 'esbuild'

@@ -12,7 +12,7 @@ import {
   startRelay,
   startSsh,
   startSshd,
-} from '@hawser/testing'
+} from '@hawser/test-kit'
 import type { Trace } from '@hawser/wire'
 
 export type Role = 'client' | 'server'

@@ -5,8 +5,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect as dial } from 'node:net'
 import { join } from 'node:path'
-import { type Running, type RunResult, type Sshd, start, startSshd } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { type Running, type RunResult, type Sshd, start, startSshd } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { root } from '../../scripts/sources.ts'
 

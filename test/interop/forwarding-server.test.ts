@@ -27,8 +27,8 @@ import {
   type SshRunning,
   sharedKeyFile,
   startSsh,
-} from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+} from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { publicLine, textOf, userKey as userSigner } from './kit.ts'
 

@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { type Client, connect, ListenError, type RemoteConnection } from '@hawser/client'
 import { dynamic, forwardLocal, forwardRemote } from '@hawser/client/node'
 import { fingerprint, type PublicKey } from '@hawser/keys'
-import { findProgram, freePort, run, type Sshd, startSshd } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { findProgram, freePort, run, type Sshd, startSshd } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   bytes,

@@ -1,7 +1,7 @@
 /** The table of keys, a test for each row: what ssh-keygen, puttygen and OpenSSL write is read by us, and back. */
 
-import { findProgram } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { findProgram } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { describe, expect, test } from 'vitest'
 import { type KeyTypeName, keyRows } from './key-table.ts'
 

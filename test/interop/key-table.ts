@@ -14,7 +14,7 @@ import {
   parsePrivateKey,
   parsePublicKey,
 } from '@hawser/keys'
-import { runNow, temporaryFolder } from '@hawser/testing'
+import { runNow, temporaryFolder } from '@hawser/test-kit'
 
 export const keyTypes = [
   'ed25519',

@@ -1,4 +1,4 @@
-import { describePeers } from '@hawser/testing/vitest'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Context, dropKeyPool, type KeyPool, makeKeyPool, Tally } from './keygen/context.ts'
 import { sections } from './keygen/sections.ts'

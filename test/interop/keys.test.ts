@@ -23,8 +23,8 @@ import {
   runNow,
   sharedKeyFile,
   temporaryFolder,
-} from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+} from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { Reader, Writer } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 

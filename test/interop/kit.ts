@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { type Client, type ConnectOptions, connect } from '@hawser/client'
 import { generateKey, type PrivateKey, type PublicKey, publicKeyFromBlob } from '@hawser/keys'
-import type { Sshd } from '@hawser/testing'
+import type { Sshd } from '@hawser/test-kit'
 
 /** A key pair of ours that may log in everywhere in these tests. */
 export const userKey: PrivateKey = await generateKey('ed25519', { comment: 'interop' })

@@ -27,8 +27,8 @@ import {
   sharedKeyFile,
   startSshd,
   temporaryFolder,
-} from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+} from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { keyOf } from './kit.ts'
 

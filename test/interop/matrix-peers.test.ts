@@ -1,7 +1,7 @@
 /** Further implementations than OpenSSH, as client and as server. */
 
-import { whyMissing } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { whyMissing } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Ends } from './matrix.ts'
 import { foreigners } from './matrix-peers.ts'

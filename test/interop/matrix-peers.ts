@@ -21,7 +21,7 @@ import {
   start,
   temporaryFolder,
   whyMissing,
-} from '@hawser/testing'
+} from '@hawser/test-kit'
 import type { Ends, Row, Target } from './matrix.ts'
 
 /** A foreign client or server, and the rows that it goes through. */

@@ -1,7 +1,7 @@
 /** The interop matrix as tests; `npm run interop` prints it. */
 
-import { whyMissing } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { whyMissing } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Direction, Ends, groups, rows } from './matrix.ts'
 

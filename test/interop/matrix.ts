@@ -13,7 +13,7 @@ import {
   type Sshd,
   sharedKeyFile,
   startSshd,
-} from '@hawser/testing'
+} from '@hawser/test-kit'
 import type { Negotiated } from '@hawser/transport'
 
 export const groups = ['key exchange', 'cipher and MAC', 'host key', 'user key'] as const

@@ -18,8 +18,8 @@ import {
   startSsh,
   startSshd,
   temporaryFolder,
-} from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+} from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 let sshd: Sshd

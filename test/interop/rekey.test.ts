@@ -1,6 +1,6 @@
 /** New keys every mebibyte, asked for by either side or both at once, while data flows both ways: nothing is lost, nothing stalls. */
 
-import { describePeers } from '@hawser/testing/vitest'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { expect, test } from 'vitest'
 import { checksumOf, mebibyte, type TransferOptions, transfer } from './transfer.ts'
 

@@ -1,7 +1,7 @@
 /** How often a login waits for the other end, ours beside npm ssh2 and ssh, with and without post-quantum key exchange. */
 
-import { startSshd } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { startSshd } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { expect, test } from 'vitest'
 import { countRoundTrips, roundTripTable } from './round-trips.ts'
 

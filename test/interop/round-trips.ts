@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, connect as dial, type Socket } from 'no
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectOptions, connect } from '@hawser/client'
 import { parsePrivateKey, parsePublicKey } from '@hawser/keys'
-import { type Sshd, startSsh } from '@hawser/testing'
+import { type Sshd, startSsh } from '@hawser/test-kit'
 import { Client as Ssh2 } from 'ssh2'
 
 /** Milliseconds for one way. Long enough for either end to say all that it can say without hearing more; longer changes no count. */

@@ -5,8 +5,15 @@ import { join } from 'node:path'
 import { generateKey, parseRevocationList } from '@hawser/keys'
 import { type AuthorizedKeysOptions, authorizedKeys, type SessionChannel } from '@hawser/server'
 import { listen, spawnProcess } from '@hawser/server/node'
-import { type KeyFile, type KeyFileType, makeKeyFile, runNow, runSsh, temporaryFolder } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import {
+  type KeyFile,
+  type KeyFileType,
+  makeKeyFile,
+  runNow,
+  runSsh,
+  temporaryFolder,
+} from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { expect, test } from 'vitest'
 
 const hostKey = await generateKey('ed25519')

@@ -19,8 +19,8 @@ import {
   nodeStreams,
   spawnProcess,
 } from '@hawser/server/node'
-import { freePort, runSsh, type SshOptions, sharedKeyFile, startSsh } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { freePort, runSsh, type SshOptions, sharedKeyFile, startSsh } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bytes, checksumOf, publicLine } from './kit.ts'
 

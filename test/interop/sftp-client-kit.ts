@@ -17,7 +17,7 @@ import {
   start,
   startSshd,
   temporaryFolder,
-} from '@hawser/testing'
+} from '@hawser/test-kit'
 import { clientOf, keyOf, publicLine, userKey } from './kit.ts'
 import { sftpServer } from './sftp-transfer-kit.ts'
 

@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path'
 import { openSftp, type SftpClient, SftpError } from '@hawser/sftp'
 import { streamChannel } from '@hawser/sftp/node'
-import { temporaryFolder } from '@hawser/testing'
+import { temporaryFolder } from '@hawser/test-kit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Opened, targets } from './sftp-client-kit.ts'
 import { pattern, sftpServer } from './sftp-transfer-kit.ts'

@@ -9,7 +9,7 @@ import { authorizedKeys, passwordsOf } from '@hawser/server'
 import { type Listener, listen, spawnProcess } from '@hawser/server/node'
 import { directory } from '@hawser/sftp/node'
 import { memory, type SftpHandlers } from '@hawser/sftp/server'
-import { type RunOptions, type RunResult, run, sharedKeyFile, temporaryFolder } from '@hawser/testing'
+import { type RunOptions, type RunResult, run, sharedKeyFile, temporaryFolder } from '@hawser/test-kit'
 
 export interface SftpServer {
   readonly port: number

@@ -12,8 +12,8 @@ import {
 import { join } from 'node:path'
 import { directory } from '@hawser/sftp/node'
 import type { SftpHandlers } from '@hawser/sftp/server'
-import { findPeer, type PeerName, run, temporaryFolder } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { findPeer, type PeerName, run, temporaryFolder } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   backEnds,

@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSy
 import { join } from 'node:path'
 import { directory } from '@hawser/sftp/node'
 import type { SftpHandlers } from '@hawser/sftp/server'
-import { run, temporaryFolder } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { run, temporaryFolder } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   backEnds,

@@ -1,7 +1,7 @@
 /** `client.sftp()`: how it starts, what else may answer, and how both ends of it end. */
 
 import { type Client, SftpStartError } from '@hawser/client'
-import { findPeer, type Sshd, startSshd } from '@hawser/testing'
+import { findPeer, type Sshd, startSshd } from '@hawser/test-kit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientOf, publicLine, userKey } from './kit.ts'
 import { sftpServer } from './sftp-transfer-kit.ts'

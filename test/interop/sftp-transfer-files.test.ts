@@ -27,7 +27,7 @@ import {
   type UploadFileOptions,
   uploadFile,
 } from '@hawser/sftp/node'
-import { temporaryFolder } from '@hawser/testing'
+import { temporaryFolder } from '@hawser/test-kit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   digest,

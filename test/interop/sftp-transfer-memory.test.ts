@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SftpLink } from '@hawser/sftp'
 import { ReadAhead, WriteBehind } from '@hawser/sftp'
-import { temporaryFolder } from '@hawser/testing'
+import { temporaryFolder } from '@hawser/test-kit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pattern, type ServerRun, sftpServer, startSftpServer } from './sftp-transfer-kit.ts'
 

@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path'
 import { SftpClient } from '@hawser/sftp'
 import { get, put, type TransferProgress } from '@hawser/sftp/node'
-import { temporaryFolder } from '@hawser/testing'
+import { temporaryFolder } from '@hawser/test-kit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fileDigest, pattern, type ServerRun, sftpServer, startSftpServer } from './sftp-transfer-kit.ts'
 

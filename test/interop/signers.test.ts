@@ -12,8 +12,8 @@ import {
 } from '@hawser/keys'
 import { authorizedKeys } from '@hawser/server'
 import { listen, spawnProcess } from '@hawser/server/node'
-import { runSsh, type Sshd, sharedKeyFile, startSshd } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { runSsh, type Sshd, sharedKeyFile, startSshd } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { clientOf, publicLine } from './kit.ts'
 

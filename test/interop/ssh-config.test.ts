@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { resolveConfig } from '@hawser/client/node'
-import { Rng, temporaryFolder } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { Rng, temporaryFolder } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { expect, test } from 'vitest'
 
 const folder = temporaryFolder('ssh-config')

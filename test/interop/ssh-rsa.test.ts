@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { connect } from '@hawser/client'
 import { generateKey, parsePrivateKey, parsePublicKey } from '@hawser/keys'
 import { Client, type ConnectConfig, Server, type ServerConfig } from '@hawser/ssh2-compat'
-import { runSsh, sharedKeyFile, startSshd } from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+import { runSsh, sharedKeyFile, startSshd } from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { expect, test } from 'vitest'
 
 const hostKey = sharedKeyFile('rsa-2048', 'host')

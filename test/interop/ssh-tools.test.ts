@@ -27,8 +27,8 @@ import {
   start,
   startSsh,
   temporaryFolder,
-} from '@hawser/testing'
-import { describePeers } from '@hawser/testing/vitest'
+} from '@hawser/test-kit'
+import { describePeers } from '@hawser/test-kit/vitest'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startXServer, type XServer } from '../compat/x-server.ts'
 

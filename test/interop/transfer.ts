@@ -18,7 +18,7 @@ import {
   sharedKeyFile,
   startSshd,
   temporaryFolder,
-} from '@hawser/testing'
+} from '@hawser/test-kit'
 import type { Negotiated } from '@hawser/transport'
 
 export const mebibyte = 1_048_576

@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { run, temporaryFolder } from '@hawser/testing'
+import { run, temporaryFolder } from '@hawser/test-kit'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { checkArrows } from '../../scripts/check-arrows.ts'
 import { checkPure } from '../../scripts/check-pure.ts'
@@ -217,7 +217,7 @@ describe('check-arrows refuses', () => {
     )
     plant(
       'crypto/src/planted.test.ts',
-      `import 'vitest'\nimport 'fast-check'\nimport '@hawser/testing/rng'\n`,
+      `import 'vitest'\nimport 'fast-check'\nimport '@hawser/test-kit/rng'\n`,
     )
     plant('crypto/src/planted.test-kit.ts', `import 'vitest'\nimport 'node:crypto'\n`)
     plant('client/src/node/planted.ts', `import 'node:net'\nimport '../planted.ts'\n`)

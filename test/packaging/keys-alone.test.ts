@@ -1,6 +1,6 @@
 /** @hawser/keys installed alone by npm, as its README says: its examples in Node, and bundled in a headless browser. */
 
-import { findProgram, type RunResult, run } from '@hawser/testing'
+import { findProgram, type RunResult, run } from '@hawser/test-kit'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { build, published } from '../../scripts/pack.ts'
 import { root } from '../../scripts/sources.ts'

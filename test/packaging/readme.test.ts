@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort, run, start } from '@hawser/testing'
+import { freePort, run, start } from '@hawser/test-kit'
 import { expect, test } from 'vitest'
 import { root } from '../../scripts/sources.ts'
 

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run, temporaryFolder } from '@hawser/testing'
+import { run, temporaryFolder } from '@hawser/test-kit'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { build, pack, published, unpack } from '../../scripts/pack.ts'
 import { root } from '../../scripts/sources.ts'

@@ -2,7 +2,7 @@
 
 import { defaultProvider } from '@hawser/crypto'
 import { backend as noble } from '@hawser/crypto/noble'
-import { byteAtATime, type Chunking, Rng, randomChunks, whole } from '@hawser/testing'
+import { byteAtATime, type Chunking, Rng, randomChunks, whole } from '@hawser/test-kit'
 import { describe, expect, test } from 'vitest'
 import { Actor } from './actor.ts'
 import { readKeys, readTranscripts, type Transcript } from './transcript.ts'

@@ -8,7 +8,7 @@ import {
   type CurveName,
   createProvider,
 } from '@hawser/crypto'
-import { Rng } from '@hawser/testing'
+import { Rng } from '@hawser/test-kit'
 
 /** Over `base`, with `random` and the ephemeral keys taken from a sequence of its own. Never for anything but tests. */
 export function seededProvider(base: Backend, seed: string): CryptoProvider {

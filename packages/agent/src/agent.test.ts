@@ -1,5 +1,5 @@
 import { createVerifier, generateKey, type PrivateKey, type Signer, writeAgentKey } from '@hawser/keys'
-import { memoryPipes } from '@hawser/testing'
+import { memoryPipes } from '@hawser/test-kit'
 import { utf8Encode, Writer } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { type AgentClient, connectAgent } from './agent-client.ts'

@@ -6,7 +6,7 @@ import {
   type Signer,
   writeAgentKey,
 } from '@hawser/keys'
-import { memoryPipes } from '@hawser/testing'
+import { memoryPipes } from '@hawser/test-kit'
 import { Reader, UsageError, utf8Encode, Writer } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { type AgentClient, connectAgent } from './agent-client.ts'

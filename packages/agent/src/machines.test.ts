@@ -1,4 +1,4 @@
-import { byteAtATime, flatten, outputs, pump, Rng, randomChunks, whole } from '@hawser/testing'
+import { byteAtATime, flatten, outputs, pump, Rng, randomChunks, whole } from '@hawser/test-kit'
 import { fields, ProtocolError, struct, UsageError, utf8Encode, Writer } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { AgentClientMachine } from './client.ts'

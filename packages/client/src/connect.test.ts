@@ -1,6 +1,6 @@
 import { generateKey } from '@hawser/keys'
 import { beginServer, ConnectionError } from '@hawser/session'
-import { type MemoryPipe, memoryPipes } from '@hawser/testing'
+import { type MemoryPipe, memoryPipes } from '@hawser/test-kit'
 import { UsageError } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { connect } from './connect.ts'

@@ -7,7 +7,7 @@ import {
   type IncomingRequest,
   type Session,
 } from '@hawser/session'
-import { memoryPipes } from '@hawser/testing'
+import { memoryPipes } from '@hawser/test-kit'
 import type { TraceEvent } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { Client } from './client.ts'

@@ -8,7 +8,7 @@ import {
   type IncomingRequest,
   type Session,
 } from '@hawser/session'
-import { type MemoryPipes, memoryPipes } from '@hawser/testing'
+import { type MemoryPipes, memoryPipes } from '@hawser/test-kit'
 import { utf8Encode } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { Client } from './client.ts'

@@ -1,7 +1,7 @@
 import { channelTypes, globalRequests } from '@hawser/connection'
 import { generateKey, type PrivateKey } from '@hawser/keys'
 import { beginClient, type IncomingChannel, type Session } from '@hawser/session'
-import { memoryPipes } from '@hawser/testing'
+import { memoryPipes } from '@hawser/test-kit'
 import { describe, expect, test } from 'vitest'
 import type { Forward, ForwardRequest } from './listening.ts'
 import type { ServerOptions } from './options.ts'

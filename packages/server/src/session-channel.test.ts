@@ -1,7 +1,7 @@
 import { channelRequests, encodeTerminalModes } from '@hawser/connection'
 import { generateKey } from '@hawser/keys'
 import { beginClient, type Channel, IncomingRequest, type Session } from '@hawser/session'
-import { memoryPipes } from '@hawser/testing'
+import { memoryPipes } from '@hawser/test-kit'
 import { Writer } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import type { ServerOptions } from './options.ts'

@@ -1,5 +1,5 @@
 import { generateKey } from '@hawser/keys'
-import { byteAtATime, memoryPipes, Rng, randomChunks, sessionPair } from '@hawser/testing'
+import { byteAtATime, memoryPipes, Rng, randomChunks, sessionPair } from '@hawser/test-kit'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Channel } from './channel.ts'
 import { ConnectionError } from './errors.ts'

@@ -1,6 +1,6 @@
 /** Data that nobody reads (OpenSSH PROTOCOL §2.1, `eow@openssh.com`), and signs of life. */
 
-import { sessionPair } from '@hawser/testing'
+import { sessionPair } from '@hawser/test-kit'
 import { expect, test, vi } from 'vitest'
 import type { Channel } from './channel.ts'
 

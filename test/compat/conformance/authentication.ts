@@ -1,7 +1,7 @@
 /** Cases about logging in: what the server is shown, in which order, and what can be answered. */
 
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
-import { sharedKeyFile } from '@hawser/testing'
+import { sharedKeyFile } from '@hawser/test-kit'
 import type { AuthContext, HostbasedAuthContext, PublicKeyAuthContext } from 'ssh2'
 import { type Case, next, pair, readyPair, record, userKey } from './kit.ts'
 

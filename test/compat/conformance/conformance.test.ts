@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url'
 import * as ours from '@hawser/ssh2-compat'
-import { run } from '@hawser/testing'
+import { run } from '@hawser/test-kit'
 import { describe, expect, test } from 'vitest'
 import { cases, runCase } from './cases.ts'
 import { checklist, shownElsewhere, shows } from './checklist.ts'

@@ -4,7 +4,7 @@ import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import { connect } from 'node:net'
-import { makeKeyFile } from '@hawser/testing'
+import { makeKeyFile } from '@hawser/test-kit'
 import type { ClientChannel, Connection } from 'ssh2'
 import {
   type Case,

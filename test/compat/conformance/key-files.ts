@@ -11,7 +11,7 @@ import {
   runNow,
   sharedKeyFile,
   temporaryFolder,
-} from '@hawser/testing'
+} from '@hawser/test-kit'
 import type { ParsedKey } from 'ssh2'
 import { dsaOpenSsh, dsaPem, gcmOpenSsh, gcmPublic, ppk2, ppk2Pem } from './key-texts.ts'
 import type { Case, Ssh2 } from './kit.ts'

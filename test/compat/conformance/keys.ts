@@ -2,7 +2,7 @@
 
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
 import { createPublicKey, verify } from 'node:crypto'
-import { type KeyFileType, makeKeyFile, sharedKeyFile } from '@hawser/testing'
+import { type KeyFileType, makeKeyFile, sharedKeyFile } from '@hawser/test-kit'
 import type { ParsedKey } from 'ssh2'
 import type { Case, Ssh2 } from './kit.ts'
 

@@ -2,7 +2,7 @@
 
 import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { sharedKeyFile } from '@hawser/testing'
+import { sharedKeyFile } from '@hawser/test-kit'
 import type { Client, ClientChannel, ConnectConfig, Connection, Server, ServerConfig, Session } from 'ssh2'
 
 /** Any module that is shaped like ssh2. */

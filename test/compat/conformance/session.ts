@@ -3,7 +3,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { makeKeyFile } from '@hawser/testing'
+import { makeKeyFile } from '@hawser/test-kit'
 import type { Connection, ServerChannel } from 'ssh2'
 import { type Case, exec, next, pair, portOf, readyPair, record, serving, text, untyped } from './kit.ts'
 

@@ -2,7 +2,7 @@
 
 import { deepStrictEqual, match, ok, strictEqual, throws } from 'node:assert'
 import { generateKeyPairSync, sign, verify } from 'node:crypto'
-import { sharedKeyFile } from '@hawser/testing'
+import { sharedKeyFile } from '@hawser/test-kit'
 import type { ParsedKey } from 'ssh2'
 import { type Case, called, type Ssh2 } from './kit.ts'
 

@@ -11,7 +11,7 @@ import {
   parsePublicKey,
   publicKeyFromBlob,
 } from '@hawser/keys'
-import { findProgram, Rng, removeFolder, runNow, temporaryFolder } from '@hawser/testing'
+import { findProgram, Rng, removeFolder, runNow, temporaryFolder } from '@hawser/test-kit'
 import { Reader, Writer } from '@hawser/wire'
 
 export interface Output {

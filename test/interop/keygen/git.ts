@@ -10,7 +10,7 @@ import {
   signGitObject,
   verifyMessageBy,
 } from '@hawser/keys'
-import { findProgram } from '@hawser/testing'
+import { findProgram } from '@hawser/test-kit'
 import type { Context, KeyPair, Section } from './context.ts'
 
 const identity = 'me@example.com'

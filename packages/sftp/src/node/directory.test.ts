@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { removeFolder, runNow, temporaryFolder } from '@hawser/testing'
+import { removeFolder, runNow, temporaryFolder } from '@hawser/test-kit'
 import { utf8Decode, utf8Encode } from '@hawser/wire'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Attributes } from '../protocol/attributes.ts'

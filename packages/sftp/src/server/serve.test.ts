@@ -1,4 +1,4 @@
-import { type MemoryPipe, memoryPipes } from '@hawser/testing'
+import { type MemoryPipe, memoryPipes } from '@hawser/test-kit'
 import { concat, Reader, UsageError, utf8Decode, utf8Encode, Writer } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { memory } from '../backend/memory.ts'
