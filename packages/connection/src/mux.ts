@@ -88,6 +88,11 @@ export class Mux {
     return this.#output.queued
   }
 
+  /** Whether neither data nor a message waits to be taken; credit that could go back does not count. */
+  get idle(): boolean {
+    return this.#output.idle
+  }
+
   /** Stores a payload, which the mux now owns. Never throws. */
   receive(payload: Uint8Array): void {
     this.#inbox.push(payload)

@@ -29,6 +29,11 @@ export class Output {
     return this.#queued
   }
 
+  /** Whether neither data nor a message waits; credit that could go back does not count. */
+  get idle(): boolean {
+    return this.#queued === 0 && this.#control.length === 0
+  }
+
   /** A message that need not wait for any channel's data. */
   push(head: Uint8Array, tag: Tag = 'none'): void {
     this.#control.push({ head, tag })

@@ -159,7 +159,7 @@ export class Drive {
     if (this.#congested || this.#closed) return
     const wrote = this.#write(false)
     // What a key exchange holds back is not on its way yet, and its memory is still in use.
-    if (!this.#congested && this.#flushed.length > 0 && this.engine.mux.queued === 0) {
+    if (!this.#congested && this.#flushed.length > 0 && this.engine.mux.idle) {
       const done = this.#flushed
       this.#flushed = []
       for (const each of done) this.#guarded(each)
@@ -182,7 +182,7 @@ export class Drive {
     }
     this.#phase = 'closing'
     this.flush()
-    if (!this.#congested && this.engine.mux.queued === 0) return finish()
+    if (!this.#congested && this.engine.mux.idle) return finish()
     this.#lingerTimer = after(lingerMs.unsentData, () => this.#pipe.destroy())
     this.whenFlushed(finish)
   }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { PassThrough } from 'node:stream'
+import { Duplex, PassThrough } from 'node:stream'
 import { afterEach, describe, expect, test } from 'vitest'
 import { freeMemory, isWorthFreeing } from './free-memory.node.ts'
 import { connectSocket, fromNodeSocket } from './node.ts'
@@ -116,4 +116,25 @@ describe('a socket as a pipe', () => {
     writer.end()
     await closed
   })
+})
+
+test('a stream that closes after its other side has ended wakes whoever waits to write', async () => {
+  const stream = new Duplex({
+    allowHalfOpen: true,
+    highWaterMark: 1,
+    read: () => undefined,
+    write: () => undefined,
+  })
+  const pipe = fromNodeSocket(stream)
+  const told: string[] = []
+  pipe.onDrain = () => told.push('drain')
+  pipe.onClose = () => told.push('close')
+  pipe.resume()
+  expect(pipe.write(new Uint8Array(1_000_000))).toBe(false)
+  stream.push(null)
+  await once(stream, 'end')
+  expect(told).toEqual(['close'])
+  stream.destroy()
+  await once(stream, 'close')
+  expect(told).toEqual(['close', 'drain'])
 })

@@ -106,7 +106,13 @@ export function fromNodeSocket(socket: Duplex): BytePipe & PipeAddresses {
     pipe.onDrain()
   })
   socket.on('end', () => close())
-  socket.on('close', () => close())
+  socket.on('close', () => {
+    close()
+    // A half-closed socket has told of its end before; whoever still waits to write to it waits no longer.
+    if (!congested) return
+    congested = false
+    pipe.onDrain()
+  })
   socket.on('error', (error: Error) => close(error))
   return pipe
 }

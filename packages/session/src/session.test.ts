@@ -78,6 +78,31 @@ describe('a connection in memory', () => {
     expect(await waiting).toMatchObject({ code: 'SSH_CLOSED' })
   })
 
+  test('a close during a key exchange lets an EOF out that waits alone', async () => {
+    const pair = await sessionPair()
+    const ends: string[] = []
+    const opened = new Promise<void>((resolve) => {
+      pair.server.onChannel = (open) => {
+        const channel = open.accept()
+        channel.attach(0, {
+          data: () => undefined,
+          end: () => ends.push('eof'),
+          close: () => ends.push('close'),
+        })
+        resolve()
+      }
+    })
+    await pair.client.ready
+    const channel = await pair.client.openChannel('session')
+    await opened
+    const rekeyed = pair.client.rekey().catch(() => undefined)
+    channel.eof()
+    await pair.client.close()
+    await Promise.all([pair.server.closed, rekeyed])
+    expect(ends).toEqual(['eof', 'close'])
+    expect(pair.server.error).toBeUndefined()
+  })
+
   test('rekeys under load lose nothing, from both sides at once', async () => {
     const limits = { rekeyLimits: { bytes: 64 * 1024 } }
     let exchanges = 0
