@@ -48,6 +48,7 @@ export {
   checkServerOptions,
   type ServerOptions,
 } from './options.ts'
+export { defaultPenalties, type Offence, Penalties, type PenaltyLimits } from './penalties.ts'
 export { beginServing, serve } from './serve.ts'
 export { ServerConnection } from './server-connection.ts'
 export { ServerProcess, type SignalEnd } from './server-process.ts'

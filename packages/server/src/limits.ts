@@ -1,5 +1,7 @@
 /** How much strangers and users may ask of a server: pure arithmetic, with chance and clock passed in. */
 
+import { defaultPenalties, type PenaltyLimits } from './penalties.ts'
+
 /** Limits of a server. Times in milliseconds. */
 export interface ServerLimits {
   /** From the connection to the login; OpenSSH's LoginGraceTime. Default 120,000; 0 is no limit. */
@@ -12,6 +14,8 @@ export interface ServerLimits {
   readonly maxChannels: number
   /** Connections that are not logged in, over a whole listener; MaxStartups. Default 10:30:100. */
   readonly startups: StartupLimits
+  /** How long addresses and networks that misbehave before the login are kept away from a listener; PerSourcePenalties. false: never. */
+  readonly penalties: PenaltyLimits | false
   /** Bytes of environment that a session channel takes, names and values. Default 32 KiB. */
   readonly maxEnvironment: number
   /** Bytes of a command line. Default 256 KiB. */
@@ -33,6 +37,7 @@ export const defaultLimits: ServerLimits = Object.freeze({
   maxSessions: 10,
   maxChannels: 1024,
   startups: Object.freeze({ begin: 10, ratePercent: 30, full: 100 }),
+  penalties: defaultPenalties,
   maxEnvironment: 32 * 1024,
   maxCommand: 256 * 1024,
   refusalStepMs: 50,

@@ -9,6 +9,7 @@ import { type AuthHandlers, methodsOf } from './auth.ts'
 import type { StreamlocalRequest, TcpipRequest } from './forwarding.ts'
 import { defaultLimits, type ServerLimits } from './limits.ts'
 import type { ForwardRequest } from './listening.ts'
+import { defaultPenalties } from './penalties.ts'
 import type { ServerConnection } from './server-connection.ts'
 import type { SessionChannel } from './session-channel.ts'
 
@@ -100,8 +101,14 @@ export function checkServerOptions(options: ServerOptions): CheckedServerOptions
     ...defaultLimits,
     ...options.limits,
     startups: { ...defaultLimits.startups, ...options.limits?.startups },
+    penalties:
+      options.limits?.penalties === false
+        ? (false as const)
+        : { ...defaultPenalties, ...options.limits?.penalties },
   }
-  for (const [name, value] of [...Object.entries(limits), ...Object.entries(limits.startups)])
+  for (const [name, value] of [limits, limits.startups, limits.penalties].flatMap((each) =>
+    Object.entries<unknown>(each || {}),
+  ))
     if (typeof value === 'number' && !(Number.isInteger(value) && value >= 0))
       throw new UsageError(`serve: the limit ${name} is ${value}; it must be a whole number from 0 up`)
   checkHandshake(options, hostKeys)

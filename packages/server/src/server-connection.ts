@@ -7,6 +7,7 @@ import {
   type BytePipe,
   beginServer,
   type Channel,
+  ConnectionError,
   type IncomingChannel,
   type IncomingRequest,
   type PipeAddresses,
@@ -15,12 +16,14 @@ import {
   type Session,
   securityOf,
 } from '@hawser/session'
-import type { Negotiated } from '@hawser/transport'
+import { type Negotiated, NegotiationError, PolicyError } from '@hawser/transport'
+import { ProtocolError } from '@hawser/wire'
 import { answerAttempt, methodsOf, type RefusalPolicy } from './auth.ts'
 import { streamlocalRequest, tcpipRequest } from './forwarding.ts'
 import { announceHostKeys, proveHostKeys } from './host-keys.ts'
 import { type ForwardRequest, Forwards } from './listening.ts'
 import { type CheckedServerOptions, serverAlgorithms } from './options.ts'
+import type { Offence } from './penalties.ts'
 import { SessionChannel } from './session-channel.ts'
 
 /** A connection from its first byte on. `ready` tells when somebody has logged in. */
@@ -103,6 +106,18 @@ export class ServerConnection {
   /** Opens a connection to the client's agent. Only after it has asked for that, by `onAgentForward` of a session. */
   openAgent(): Promise<Channel> {
     return this.session.openChannel(channelTypes.authAgent.name)
+  }
+
+  /** What there is to say against the client, once the connection is over; undefined for one that had logged in, or was shown out. */
+  get offence(): Offence | undefined {
+    const { authenticated, drive, error, phase } = this.session
+    if (phase !== 'closed' || authenticated || error === undefined) return undefined
+    const { failedTries = 0 } = drive.engine.userauthServer ?? {}
+    if (failedTries >= 1) return 'authFailed'
+    if (error instanceof ConnectionError && error.code === 'SSH_TIMEOUT') return 'graceExceeded'
+    // Nothing in common is nobody's fault.
+    const isHonest = error instanceof NegotiationError || error instanceof PolicyError
+    return error instanceof ProtocolError && !isHonest ? 'protocolError' : 'noAuth'
   }
 
   rekey(): Promise<Negotiated> {

@@ -126,6 +126,11 @@ export class UserauthServer {
     this.#trace = options.trace
   }
 
+  /** Tries that failed so far; questions whether a key would do count half. */
+  get failedTries(): number {
+    return this.#halfFailures / 2
+  }
+
   /** Stores a payload (numbers 50 to 79). Never throws. After success it is dropped (RFC 4252 §5.1). */
   receive(payload: Uint8Array): void {
     if (this.#state.at === 'done' || this.#overflow) return

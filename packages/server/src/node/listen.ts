@@ -5,6 +5,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { fromNodeSocket } from '@hawser/session/node'
 import { StartupGate } from '../limits.ts'
 import { type CheckedServerOptions, checkServerOptions, type ServerOptions } from '../options.ts'
+import { Penalties } from '../penalties.ts'
 import { ServerConnection } from '../server-connection.ts'
 
 export interface ListenOptions extends ServerOptions {
@@ -37,12 +38,15 @@ export class Listener {
   readonly #listening: ListenOptions
   readonly #server: Server
   readonly #gate: StartupGate
+  readonly #penalties: Penalties | undefined
   readonly #connections = new Set<ServerConnection>()
 
   constructor(options: CheckedServerOptions, listening: ListenOptions) {
     this.#options = options
     this.#listening = listening
     this.#gate = new StartupGate(options.limits.startups, Math.random)
+    const { penalties } = options.limits
+    this.#penalties = penalties === false ? undefined : new Penalties(penalties, () => performance.now())
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#connected(socket))
   }
 
@@ -87,17 +91,13 @@ export class Listener {
   }
 
   #connected(socket: Socket): void {
+    const { remoteAddress } = socket
+    const penalty = this.#penalties?.left(remoteAddress) ?? 0
+    if (penalty > 0)
+      return this.#drop(socket, 'penalties', `${Math.ceil(penalty / 1000)} s are left of its penalty`)
     const leave = this.#gate.enter()
-    if (leave === undefined) {
-      this.#options.trace?.({
-        layer: 'session',
-        type: 'limit',
-        limit: 'startups',
-        detail: `a connection from ${socket.remoteAddress} dropped: ${this.#gate.waiting} others are not logged in`,
-      })
-      socket.destroy()
-      return
-    }
+    if (leave === undefined)
+      return this.#drop(socket, 'startups', `${this.#gate.waiting} others are not logged in`)
     const { onConnection, onReady, onConnectionError } = this.#listening
     const connection = new ServerConnection(fromNodeSocket(socket), this.#options)
     this.#connections.add(connection)
@@ -112,8 +112,20 @@ export class Listener {
       leave()
       this.#connections.delete(connection)
       const { error } = connection.session
+      const offence = connection.offence
+      if (offence !== undefined) this.#penalties?.punish(remoteAddress, offence)
       if (error !== undefined) onConnectionError?.(error, connection)
     })
     onConnection?.(connection)
+  }
+
+  #drop(socket: Socket, limit: string, why: string): void {
+    this.#options.trace?.({
+      layer: 'session',
+      type: 'limit',
+      limit,
+      detail: `a connection from ${socket.remoteAddress} dropped: ${why}`,
+    })
+    socket.destroy()
   }
 }

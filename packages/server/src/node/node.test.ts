@@ -7,6 +7,7 @@ import { freePort } from '@hawser/test-kit'
 import { UsageError } from '@hawser/wire'
 import { describe, expect, test, vi } from 'vitest'
 import type { TcpipRequest } from '../forwarding.ts'
+import { defaultPenalties } from '../penalties.ts'
 import { connectTcp } from './connect.ts'
 import { type ListenOptions, listen } from './listen.ts'
 import { spawnProcess } from './spawn.ts'
@@ -147,6 +148,34 @@ describe('listen', () => {
     first.destroy()
     await vi.waitFor(() => expect(server.connections.size).toBe(0))
     expect(await bytes()).toBeGreaterThan(0)
+    await server.close()
+  })
+
+  test('a source that misbehaves before the login is kept away, and the trace says why', async () => {
+    const limits: string[] = []
+    const server = await listen({
+      port: 0,
+      hostKeys: [hostKey],
+      auth: { none: () => true },
+      limits: { penalties: { ...defaultPenalties, exempt: () => false } },
+      trace: (event) => event.type === 'limit' && limits.push(`${event.limit}: ${event.detail}`),
+    })
+    const talk = async (): Promise<number> => {
+      const socket = connect(server.port, '127.0.0.1')
+      let count = 0
+      socket.on('data', (chunk) => {
+        count += chunk.length
+      })
+      socket.on('error', () => undefined) // a reset is an end too
+      socket.write('GET / HTTP/1.1\r\n\r\n')
+      await once(socket, 'close')
+      await vi.waitFor(() => expect(server.connections.size).toBe(0))
+      return count
+    }
+    expect(await talk()).toBeGreaterThan(0)
+    expect(await talk()).toBeGreaterThan(0)
+    expect(await talk()).toBe(0)
+    expect(limits).toEqual([expect.stringMatching(/^penalties: .*127\.0\.0\.1 dropped: (19|20) s are left/)])
     await server.close()
   })
 
