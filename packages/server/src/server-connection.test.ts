@@ -1,6 +1,6 @@
 import { generateKey } from '@hawser/keys'
 import { beginClient, type ClientSessionOptions } from '@hawser/session'
-import { memoryPipes } from '@hawser/testing'
+import { memoryPipes } from '@hawser/test-kit'
 import { expect, test } from 'vitest'
 import { beginServing } from './serve.ts'
 import type { ServerConnection } from './server-connection.ts'
