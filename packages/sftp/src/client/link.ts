@@ -41,7 +41,7 @@ const joinUpTo = 2048
 const joinedAtMost = 32 * 1024
 
 /**
- * An SFTP client's channel after the version exchange. Requests of one turn of the event loop leave together. A refusal comes as
+ * An SFTP client's channel after the version exchange. Requests of one round of the event loop leave together. A refusal comes as
  * {@link SftpError}; when the channel ends, everything that waits gets one with the status `connectionLost`, and so does every later
  * request.
  */
@@ -201,7 +201,7 @@ export class SftpLink {
     this.#waiting.add(id, { paths, op, done, onPiece: o.onPiece })
     if (!this.#flushing) {
       this.#flushing = true
-      queueMicrotask(() => this.#flush())
+      soon(() => this.#flush())
     }
     return !this.#congested
   }
@@ -304,6 +304,10 @@ export class SftpLink {
     this.#resolveClosed()
   }
 }
+
+/** After all that is due now: in Node, answers of the disk to several transfers come in one round, and their requests fill one packet. */
+const soon: (callback: () => void) => void =
+  (globalThis as { setImmediate?: (callback: () => void) => void }).setImmediate ?? queueMicrotask
 
 function ignore(): void {
   // whoever wanted the data did not ask for it in pieces
