@@ -43,7 +43,7 @@ export const table: Readonly<Record<string, Row>> = {
     // Most of pako's package are builds that nobody here needs.
     bundled: ['pako'],
     node: ['node:crypto', 'node:zlib'],
-    nodeFiles: /^(backend|ml-kem)\.node\.ts$/,
+    nodeFiles: /^(backend|ciphers|ml-kem)\.node\.ts$/,
   },
   keys: { may: ['wire', 'crypto'], node: ['node:crypto'] },
   transport: { may: base },

@@ -20,7 +20,7 @@ import {
 const pure: Readonly<Record<string, RegExp>> = {
   wire: /./,
   /** Less the backends: their interface, both of them, and the RSA of one that has to wait. */
-  crypto: /^(?!backend(\.node|\.noble)?\.ts$|ml-kem\.node\.ts$|rsa-webcrypto\.ts$)/,
+  crypto: /^(?!backend(\.node|\.noble)?\.ts$|ciphers\.node\.ts$|ml-kem\.node\.ts$|rsa-webcrypto\.ts$)/,
   transport: /./,
   userauth: /./,
   connection: /./,
