@@ -1,7 +1,14 @@
 /** What a server takes, checked once at the door. */
 
 import { type AlgorithmNames, type CryptoProvider, defaultProvider, presets } from '@hawser/crypto'
-import { type Certificate, certificateSigner, type Signer } from '@hawser/keys'
+import {
+  type Certificate,
+  certificateSigner,
+  certificateVerifier,
+  createVerifier,
+  type Signer,
+  type VerifySignature,
+} from '@hawser/keys'
 import type { IncomingChannel, IncomingRequest, SessionHooks } from '@hawser/session'
 import { type RekeyLimits, type SecurityPolicy, Transport } from '@hawser/transport'
 import { type Trace, UsageError } from '@hawser/wire'
@@ -79,6 +86,11 @@ export interface CheckedServerOptions extends ServerOptions {
   /** Those with certificates twice: once with it, once without. */
   readonly hostKeys: readonly Signer[]
   readonly limits: ServerLimits
+  readonly algorithms: Partial<AlgorithmNames>
+  /** The methods that `auth` serves. */
+  readonly authMethods: readonly string[]
+  /** Checks users' signatures. */
+  readonly verify: VerifySignature
 }
 
 /** Finds what is wrong with `options` before anybody connects. Throws {@link UsageError} that names option and value. */
@@ -111,8 +123,17 @@ export function checkServerOptions(options: ServerOptions): CheckedServerOptions
   ))
     if (typeof value === 'number' && !(Number.isInteger(value) && value >= 0))
       throw new UsageError(`serve: the limit ${name} is ${value}; it must be a whole number from 0 up`)
-  checkHandshake(options, hostKeys)
-  return { ...options, hostKeys, limits }
+  const algorithms = serverAlgorithms(options)
+  checkHandshake({ ...options, algorithms }, hostKeys)
+  return {
+    ...options,
+    hostKeys,
+    limits,
+    algorithms,
+    authMethods: methodsOf(auth),
+    // Whether somebody has to touch a security key depends on the key's line, so that it is asked after the handler.
+    verify: certificateVerifier(createVerifier(options.crypto, { touchRequired: false })),
+  }
 }
 
 function signersOf(entry: Signer | CertifiedHostKey, where: string): readonly Signer[] {
@@ -135,7 +156,7 @@ function checkHandshake(o: ServerOptions, hostKeys: readonly Signer[]): void {
     role: 'server',
     hostKeys,
     ...(o.crypto === undefined ? {} : { crypto: o.crypto }),
-    algorithms: serverAlgorithms(o),
+    ...(o.algorithms === undefined ? {} : { algorithms: o.algorithms }),
     ...(o.policy === undefined ? {} : { policy: o.policy }),
     ...(o.rekeyLimits === undefined ? {} : { rekey: o.rekeyLimits }),
     ...(o.maxPacket === undefined ? {} : { maxPacket: o.maxPacket }),
@@ -145,10 +166,7 @@ function checkHandshake(o: ServerOptions, hostKeys: readonly Signer[]): void {
 }
 
 /** What is offered for `options`. */
-export function serverAlgorithms({
-  algorithms,
-  crypto = defaultProvider,
-}: ServerOptions): Partial<AlgorithmNames> {
+function serverAlgorithms({ algorithms, crypto = defaultProvider }: ServerOptions): Partial<AlgorithmNames> {
   const has = (names: readonly string[], entries: readonly { readonly name: string }[]): readonly string[] =>
     names.filter((name) => entries.some((entry) => entry.name === name))
   return {

@@ -1,7 +1,6 @@
 /** One client of a server: its session, who it is, and the channels that it opens. */
 
 import { ChannelOpenReason, channelTypes, globalRequests } from '@hawser/connection'
-import { certificateVerifier, createVerifier } from '@hawser/keys'
 import {
   asError,
   type BytePipe,
@@ -18,11 +17,11 @@ import {
 } from '@hawser/session'
 import { type Negotiated, NegotiationError, PolicyError } from '@hawser/transport'
 import { ProtocolError } from '@hawser/wire'
-import { answerAttempt, methodsOf, type RefusalPolicy } from './auth.ts'
+import { answerAttempt, type RefusalPolicy } from './auth.ts'
 import { streamlocalRequest, tcpipRequest } from './forwarding.ts'
 import { announceHostKeys, proveHostKeys } from './host-keys.ts'
 import { type ForwardRequest, Forwards } from './listening.ts'
-import { type CheckedServerOptions, serverAlgorithms } from './options.ts'
+import type { CheckedServerOptions } from './options.ts'
 import type { Offence } from './penalties.ts'
 import { SessionChannel } from './session-channel.ts'
 
@@ -33,8 +32,8 @@ export class ServerConnection {
   readonly #options: CheckedServerOptions
   #user = ''
   #method = ''
-  readonly #sessions = new Set<SessionChannel>()
-  readonly #forwards: Forwards
+  #sessions: Set<SessionChannel> | undefined
+  #forwards: Forwards | undefined
   #noMoreSessions = false
   #proving = false
 
@@ -42,7 +41,6 @@ export class ServerConnection {
     this.#options = options
     this.remote = pipe
     this.session = beginServer(pipe, this.#sessionOptions())
-    this.#forwards = new Forwards(this.session)
     this.session.onChannel = (open) => this.#channel(open)
     this.session.onRequest = (request) => this.#request(request)
     if (options.announceHostKeys !== false)
@@ -138,9 +136,8 @@ export class ServerConnection {
     const keepalive = o.keepalive ?? keepaliveDefault
     return {
       hostKeys: o.hostKeys,
-      authMethods: methodsOf(o.auth),
-      // Whether somebody has to touch a security key depends on the key's line, so that it is asked after the handler.
-      verify: certificateVerifier(createVerifier(o.crypto, { touchRequired: false })),
+      authMethods: o.authMethods,
+      verify: o.verify,
       ...(o.signatureAlgorithmsOf === undefined ? {} : { signatureAlgorithmsOf: o.signatureAlgorithmsOf }),
       onAuth: (exchange) =>
         answerAttempt(
@@ -162,7 +159,7 @@ export class ServerConnection {
             keepaliveIntervalMs: keepalive.intervalMs,
             keepaliveMaxMissed: keepalive.maxMissed ?? keepaliveDefault.maxMissed,
           }),
-      algorithms: serverAlgorithms(o),
+      algorithms: o.algorithms,
       ...(o.policy === undefined ? {} : { policy: o.policy }),
       ...(o.crypto === undefined ? {} : { crypto: o.crypto }),
       ...(o.banner === undefined ? {} : { banner: o.banner }),
@@ -200,15 +197,16 @@ export class ServerConnection {
     if (onSession === undefined || this.#noMoreSessions)
       return open.reject(ChannelOpenReason.administrativelyProhibited, 'sessions are not served here')
     // Those that closed in this very turn have not been taken out yet.
-    const running = [...this.#sessions].filter(({ channel }) => !channel.isClosed).length
+    const running = [...(this.#sessions ?? [])].filter(({ channel }) => !channel.isClosed).length
     if (running >= limits.maxSessions)
       return open.reject(
         ChannelOpenReason.resourceShortage,
         `more than ${limits.maxSessions} sessions at once`,
       )
     const session = new SessionChannel(open.accept(), limits, this.session.remoteIdent?.software)
-    this.#sessions.add(session)
-    void session.closed.then(() => this.#sessions.delete(session))
+    const sessions = (this.#sessions ??= new Set())
+    sessions.add(session)
+    void session.closed.then(() => sessions.delete(session))
     const listen = (): void => session.listen()
     // A handler that fails serves nobody: the channel is closed, and the failure surfaces as the application's own.
     const failed = (error: unknown): void => {
@@ -237,6 +235,7 @@ export class ServerConnection {
     // Without onForward, onRequest gets requests to listen raw, and has to answer for their end too.
     if (onForward !== undefined || onRequest === undefined) {
       const ask = onForward === undefined ? undefined : (asked: ForwardRequest) => onForward(asked, this)
+      this.#forwards ??= new Forwards(this.session)
       if (this.#forwards.take(request, ask)) return
     }
     if (onRequest === undefined) request.reject()

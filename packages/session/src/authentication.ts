@@ -12,6 +12,8 @@ export type AuthenticationEvent = Extract<
 /** One role's part of the login; see `client-authentication.ts` and `server-authentication.ts`. */
 export interface Authentication {
   event(event: AuthenticationEvent): void
+  /** The login is over: what is known of it can go. */
+  authenticated(): void
   /** The connection is over: nothing that is still asked will be answered. */
   closed(): void
 }

@@ -36,6 +36,10 @@ export class ClientAuthentication implements Authentication {
     else if (event.type === 'auth-client') this.#userauth(event.event)
   }
 
+  authenticated(): void {
+    this.#current = undefined
+  }
+
   closed(): void {
     this.#current = undefined
   }

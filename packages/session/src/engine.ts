@@ -65,7 +65,7 @@ export class Engine {
     return this.#client
   }
 
-  /** The server's side of authentication, from the client's SERVICE_REQUEST on. */
+  /** The server's side of authentication, from the client's SERVICE_REQUEST to SUCCESS. */
   get userauthServer(): UserauthServer | undefined {
     return this.#authenticator
   }
@@ -136,6 +136,8 @@ export class Engine {
       if (event === undefined) return undefined
       if (event.type === 'success') {
         this.#enter()
+        // What it knows of the login, a password perhaps, is not needed any more.
+        this.#authenticator = undefined
         return { type: 'authenticated' }
       }
       return { type: 'auth-server', event }
@@ -159,6 +161,8 @@ export class Engine {
     else if (!isUserauthMessage(number)) this.transport.unimplemented(seq)
     else if (this.#client !== undefined && this.#service === 'userauth') this.#client.receive(payload)
     else if (this.#authenticator !== undefined) this.#authenticator.receive(payload)
+    else if (this.#server && this.#authenticated)
+      return // RFC 4252 §5.1: requests after SUCCESS are ignored
     else throw new ProtocolError(`message ${number} before the service ${userauthService} was asked for`)
   }
 

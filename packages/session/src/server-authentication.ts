@@ -25,6 +25,10 @@ export class ServerAuthentication implements Authentication {
     else if (event.type === 'auth-server') this.#userauth(event.event)
   }
 
+  authenticated(): void {
+    this.#exchange = undefined
+  }
+
   closed(): void {
     this.#exchange?.abort()
     this.#exchange = undefined

@@ -15,6 +15,7 @@ import { Drive, type Timing } from './drive.ts'
 import type { Engine, EngineEvent } from './engine.ts'
 import { ConnectionError, type Phase, phaseWords } from './errors.ts'
 import { IncomingChannel, IncomingRequest, RequestInbox } from './incoming.ts'
+import { LazyMap } from './lazy-map.ts'
 import type { SessionHooks } from './options.ts'
 import type { BytePipe } from './pipe.ts'
 import { WindowGrowth } from './window-growth.ts'
@@ -64,12 +65,12 @@ export class Session {
   readonly #drive: Drive
   readonly #hooks: SessionHooks
   readonly #authentication: Authentication
-  readonly #channels = new Map<ChannelId, Channel>()
-  readonly #growing = new Map<ChannelId, WindowGrowth>()
+  readonly #channels = new LazyMap<ChannelId, Channel>()
+  readonly #growing = new LazyMap<ChannelId, WindowGrowth>()
   readonly #windows: SessionParts['windows']
-  readonly #opens = new Map<ChannelId, PendingOpen>()
+  readonly #opens = new LazyMap<ChannelId, PendingOpen>()
   #pings: ((lost: boolean) => void)[] = []
-  readonly #answers = new Map<RequestId, Answer>()
+  readonly #answers = new LazyMap<RequestId, Answer>()
   readonly #inbox = new RequestInbox()
   readonly #rekeys: { resolve: (n: Negotiated) => void; reject: (e: Error) => void }[] = []
   readonly #host: ChannelHost
@@ -355,6 +356,7 @@ export class Session {
         this.#hooks.extInfo?.(event.extensions)
         return
       case 'authenticated':
+        this.#authentication.authenticated()
         this.#resolveReady()
         this.#hooks.ready?.()
         return
@@ -474,13 +476,13 @@ export class Session {
   /** Every promise and callback that still waits gets `error`. */
   #settleAll(error: Error): void {
     this.#rejectReady(error)
-    for (const open of [...this.#opens.values()]) open.reject(error)
+    for (const open of this.#opens.all()) open.reject(error)
     this.#opens.clear()
-    for (const answer of [...this.#answers.values()]) answer(false, noData, true)
+    for (const answer of this.#answers.all()) answer(false, noData, true)
     this.#answers.clear()
     for (const ping of this.#pings.splice(0)) ping(true)
     for (const rekey of this.#rekeys.splice(0)) rekey.reject(error)
-    for (const channel of [...this.#channels.values()]) channel.receiveClosed(error)
+    for (const channel of this.#channels.all()) channel.receiveClosed(error)
     this.#channels.clear()
     this.#growing.clear()
     this.#inbox.clear()

@@ -1,7 +1,7 @@
 /** Starts sessions: options in, a session out, or a promise of one that is ready. */
 
-import { defaultProvider } from '@hawser/crypto'
-import { certificateVerifier, createVerifier } from '@hawser/keys'
+import { type CryptoProvider, defaultProvider } from '@hawser/crypto'
+import { certificateVerifier, createVerifier, type VerifySignature } from '@hawser/keys'
 import { ClientAuthentication } from './client-authentication.ts'
 import { Engine } from './engine.ts'
 import { ConnectionError } from './errors.ts'
@@ -63,7 +63,7 @@ export function beginServer(pipe: BytePipe, o: ServerSessionOptions): Session {
     },
     mux: muxOptions(o),
     userauth: {
-      verify: o.verify ?? certificateVerifier(createVerifier(crypto)),
+      verify: o.verify ?? verifierFor(crypto),
       methods: o.authMethods,
       ...(o.signatureAlgorithmsOf === undefined ? {} : { signatureAlgorithmsOf: o.signatureAlgorithmsOf }),
       ...(o.maxAuthTries === undefined ? {} : { maxAttempts: o.maxAuthTries }),
@@ -89,6 +89,18 @@ export async function startServer(pipe: BytePipe, o: ServerSessionOptions): Prom
   const session = beginServer(pipe, o)
   await session.ready
   return session
+}
+
+/** The check of users' signatures that serves by default: one per provider, not per connection. */
+const verifiers = new WeakMap<CryptoProvider, VerifySignature>()
+
+function verifierFor(crypto: CryptoProvider): VerifySignature {
+  let verify = verifiers.get(crypto)
+  if (verify === undefined) {
+    verify = certificateVerifier(createVerifier(crypto))
+    verifiers.set(crypto, verify)
+  }
+  return verify
 }
 
 function transportOptions(o: SessionOptions) {

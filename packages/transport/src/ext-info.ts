@@ -67,7 +67,7 @@ function clientExtInfo(): Uint8Array {
  */
 export class PeerExtensions {
   readonly #role: 'client' | 'server'
-  readonly #received = new Map<string, Uint8Array>()
+  #received: ReadonlyMap<string, Uint8Array> | undefined
   #place: 'first' | 'service' | 'authentication' | 'success' | 'none' = 'first'
   #inAuthOffered = false
   #signatureAlgorithms: readonly string[] | undefined
@@ -123,7 +123,7 @@ export class PeerExtensions {
       )
     this.#place = isFirst ? 'service' : this.#inAuthOffered ? 'none' : 'success'
     const extensions = new Map(extInfo.decode(payload).extensions.map(({ name, value }) => [name, value]))
-    for (const [name, value] of extensions) this.#received.set(name, value)
+    this.#received = this.#received === undefined ? extensions : new Map([...this.#received, ...extensions])
     const algorithms = extensions.get(names.signatureAlgorithms)
     if (this.#role === 'client' && algorithms !== undefined)
       this.#signatureAlgorithms = readSignatureAlgorithms(algorithms)
@@ -131,7 +131,7 @@ export class PeerExtensions {
   }
 
   #isAnnounced(name: string): boolean {
-    const value = this.#received.get(name)
+    const value = this.#received?.get(name)
     return value !== undefined && equal(value, versionZero)
   }
 }

@@ -91,8 +91,48 @@ export interface TransportConfig {
   readonly trace: Trace | undefined
 }
 
-/** Throws {@link UsageError} for a value that cannot be used, with what could be. */
+/** What a server's options came to, by its list of host keys: one value serves all its connections. */
+const resolvedServers = new WeakMap<
+  readonly HostKey[],
+  { readonly options: TransportOptions; readonly config: TransportConfig }
+>()
+
+/**
+ * Throws {@link UsageError} for a value that cannot be used, with what could be. A server that gives the very same values for each
+ * connection gets the same answer, which is not worked out again; so they must not be changed in between.
+ */
 export function resolveOptions(options: TransportOptions): TransportConfig {
+  const { hostKeys } = options
+  if (options.role !== 'server' || hostKeys === undefined) return resolve(options)
+  const known = resolvedServers.get(hostKeys)
+  if (known !== undefined && isSame(known.options, options)) return known.config
+  const config = resolve(options)
+  resolvedServers.set(hostKeys, { options, config })
+  return config
+}
+
+function isSame(a: TransportOptions, b: TransportOptions): boolean {
+  const names = Object.keys(a) as (keyof TransportOptions)[]
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name])
+}
+
+/** The check of host keys that serves by default, per provider, without and with `ssh-rsa`. */
+const verifiers = {
+  safe: new WeakMap<CryptoProvider, VerifySignature>(),
+  insecure: new WeakMap<CryptoProvider, VerifySignature>(),
+}
+
+function verifierFor(crypto: CryptoProvider, insecure: boolean): VerifySignature {
+  const known = insecure ? verifiers.insecure : verifiers.safe
+  let verify = known.get(crypto)
+  if (verify === undefined) {
+    verify = certificateVerifier(createVerifier(crypto, { insecure }))
+    known.set(crypto, verify)
+  }
+  return verify
+}
+
+function resolve(options: TransportOptions): TransportConfig {
   const { role, crypto = defaultProvider, hostKeys = [] } = options
   const known = knownNames(crypto)
   const { policy = {} } = options
@@ -119,10 +159,9 @@ export function resolveOptions(options: TransportOptions): TransportConfig {
     serverSigAlgs: options.serverSigAlgs ?? [...defaults.serverHostKey, ...securityKeyAlgorithms],
     verify:
       options.verify ??
-      certificateVerifier(
-        createVerifier(crypto, {
-          insecure: algorithms.serverHostKey.some((name) => plainAlgorithm(name) === 'ssh-rsa'),
-        }),
+      verifierFor(
+        crypto,
+        algorithms.serverHostKey.some((name) => plainAlgorithm(name) === 'ssh-rsa'),
       ),
     rekey: rekeyLimits(options.rekey),
     maxPacket,

@@ -27,12 +27,18 @@ const leastPacket = 16
 /** What goes before the first keys: no encryption, alignment to 8 (RFC 4253 §6). */
 const noKeys = { iv: noBytes, key: noBytes, macKey: noBytes }
 
+/**
+ * Where packets are framed, and put together that came in several pieces: sealers and openers keep nothing of what they are given, and
+ * nothing runs in between, so that one piece of warm memory serves all connections. A connection that does nothing then holds none.
+ */
+let framing = new Uint8Array(16_384)
+let gathering = new Uint8Array(16_384)
+
 /** Frames payloads into packets; counts what its key has carried. */
 export class PacketWriter {
   readonly #backend: Backend
   #sealer: PacketSealer
   #compressor: Compressor | undefined
-  #scratch = new Uint8Array(1024)
   #seq: number
   #bytes = 0
   #packets = 0
@@ -97,8 +103,8 @@ export class PacketWriter {
     let padding = block - (aligned % block)
     while (padding < leastPadding || 5 + payload + padding < leastPacket) padding += block
     const size = 5 + payload + padding
-    if (size > this.#scratch.length) this.#scratch = new Uint8Array(Math.max(size, this.#scratch.length * 2))
-    const packet = this.#scratch.subarray(0, size)
+    if (size > framing.length) framing = new Uint8Array(roomFor(size))
+    const packet = framing.subarray(0, size)
     const length = size - 4
     packet[0] = length >>> 24
     packet[1] = length >>> 16
@@ -117,8 +123,6 @@ export class PacketReader {
   #opener: PacketOpener
   #decompressor: Decompressor | undefined
   #limit: number = packetLimits.beforeAuthentication
-  /** Where a packet that came in several pieces is put together. */
-  #scratch = new Uint8Array(0)
   /** Of the packet being read; -1 while its head is not there yet. */
   #length = -1
   #seq: number
@@ -204,9 +208,9 @@ export class PacketReader {
     const length = this.#length
     const size = 4 + length + opener.tagSize
     if (size > queue.length) return undefined
-    if (this.#scratch.length < size) this.#scratch = new Uint8Array(scratchSize(size))
+    if (gathering.length < size) gathering = new Uint8Array(roomFor(size))
     // Openers keep nothing of a packet and give nothing that is a view of it, so its memory can serve again.
-    const packet = queue.take(size, this.#scratch) as Uint8Array
+    const packet = queue.take(size, gathering) as Uint8Array
     this.#length = -1
     if (this.#packets >= packetsPerKey)
       throw new LimitError('packets-per-key', 'the peer has used up the sequence numbers under one key')
@@ -244,8 +248,8 @@ export class PacketReader {
 }
 
 /** Room for packets of `size` and a little more, so that it grows a few times at most. */
-function scratchSize(size: number): number {
-  let room = 4_096
+function roomFor(size: number): number {
+  let room = 16_384
   while (room < size) room *= 2
   return room
 }

@@ -50,7 +50,7 @@ const waiting = Symbol('waiting')
 export class Transport {
   readonly #config: TransportConfig
   readonly #input = new ByteQueue()
-  readonly #identReader: IdentReader
+  #identReader: IdentReader | undefined
   readonly #reader: PacketReader
   readonly #outgoing: Outgoing
   #receiving: ReceivePhase = 'ident'
@@ -117,7 +117,7 @@ export class Transport {
 
   /** What came before the peer's identification so far, at most its first 256 bytes; for messages when it never comes. */
   get preamble(): string {
-    return this.#remoteIdent === undefined ? this.#identReader.received : ''
+    return this.#identReader?.received ?? ''
   }
 
   /** What the peer needs to be treated specially for. */
@@ -177,7 +177,7 @@ export class Transport {
   poll(): TransportEvent | undefined {
     try {
       while (!this.#ended && this.#ask === undefined) {
-        const event = this.#receiving === 'ident' ? this.#identify() : this.#nextPacket()
+        const event = this.#identReader ? this.#identify(this.#identReader) : this.#nextPacket()
         if (event === waiting) break
         if (event !== undefined) return event
       }
@@ -321,17 +321,18 @@ export class Transport {
 
   // — receiving —
 
-  #identify(): TransportEvent | typeof waiting {
+  #identify(reader: IdentReader): TransportEvent | typeof waiting {
     const bytes = this.#input.take(this.#input.length)
     if (bytes === undefined || bytes.length === 0) return waiting
-    const { used, ident } = this.#identReader.read(bytes)
+    const { used, ident } = reader.read(bytes)
     this.#input.push(bytes.subarray(used))
     if (ident === undefined) return waiting
+    this.#identReader = undefined
     this.#remoteIdent = ident
     this.#quirks = quirksOf(ident.software)
     this.#receiving = 'first-kexinit'
     this.#config.trace?.({ layer: 'transport', type: 'ident', direction: 'in', ident: ident.raw })
-    return { type: 'ident', remote: ident, greeting: this.#identReader.greeting }
+    return { type: 'ident', remote: ident, greeting: reader.greeting }
   }
 
   #nextPacket(): TransportEvent | undefined | typeof waiting {
