@@ -1,5 +1,6 @@
 /** A channel in ssh2's shape: a duplex stream with `exit` and `close` events, `stderr`, `signal`, `setWindow` and `exit`. */
 
+import { errorMonitor } from 'node:events'
 import type { DuplexOptions, Readable, Writable } from 'node:stream'
 import { channelRequests } from '@hawser/connection'
 import type { IncomingRequest, Channel as SessionChannel } from '@hawser/session'
@@ -84,6 +85,8 @@ export class Channel extends Stream {
       else this.#closeWhenBothEnded()
     })
     this.once('end', () => this.#finishClose())
+    // After an error, of a write after the end for example, Node emits no `end` any more. Watching takes the error from nobody.
+    this.on(errorMonitor, () => this.#finishClose())
     // Once whoever gets this channel, be it by a promise, has had the chance to listen.
     setImmediate(() => {
       this.#settled = true
@@ -221,7 +224,20 @@ export class Channel extends Stream {
     if (this.server) this.stderr.destroy()
     // Nothing more can be written; ends the writable side without an error.
     if (!this.writableEnded && !this.destroyed) this.end()
+    this.#stopEcho()
     this.#finishClose()
+  }
+
+  /** A channel that is piped into itself waits for its own `drain`, which never comes now: what is unread has nowhere to go. */
+  #stopEcho(): void {
+    let piped = false
+    const unpiped = (): void => {
+      piped = true
+    }
+    this.on('unpipe', unpiped)
+    this.unpipe(this)
+    this.removeListener('unpipe', unpiped)
+    if (piped && this.readableFlowing === false) this.resume()
   }
 
   /** RFC 4254 §5.3: a channel other than a session's is of no more use once both sides have sent EOF. */
@@ -232,7 +248,7 @@ export class Channel extends Stream {
 
   #finishClose(): void {
     if (!this.#settled || !this.#coreClosed || this.#closeEmitted) return
-    if (!this.destroyed && !this.readableEnded) return
+    if (!this.destroyed && !this.readableEnded && this.errored === null) return
     this.#closeEmitted = true
     process.nextTick(() => {
       if (!this.destroyed) super.destroy()
