@@ -499,7 +499,6 @@ export class Mux {
   #owe(line: ReplyLine, name: string): PendingReply {
     if (this.#pendingRequests >= this.#limits.maxPendingRequests) {
       const detail = `${this.#pendingRequests} requests of the peer wait for their answers`
-      this.#trace?.({ layer: 'connection', type: 'limit', limit: 'maxPendingRequests', detail })
       throw new ProtocolError(`maxPendingRequests exceeded: ${detail}, and another one came`, {
         code: 'SSH_LIMIT_PENDING_REQUESTS',
       })

@@ -1,7 +1,7 @@
 /** The pump between a byte pipe and the engine: back-pressure, the three timers, and an orderly end. */
 
 import { DisconnectError } from '@hawser/transport'
-import { DisconnectReason, ProtocolError, type Trace } from '@hawser/wire'
+import { DisconnectReason, ProtocolError, SshError, type Trace } from '@hawser/wire'
 import type { Engine, EngineEvent } from './engine.ts'
 import { ConnectionError, type Phase, phaseWords, withPhase } from './errors.ts'
 import { asError, type BytePipe } from './pipe.ts'
@@ -306,9 +306,17 @@ export class Drive {
     try {
       return this.engine.poll()
     } catch (error) {
+      this.#traceLimit(error)
       this.fail(asError(error), error instanceof ProtocolError ? error.disconnectReason : undefined)
       return undefined
     }
+  }
+
+  /** A limit that ends the connection, of whichever layer, is told here and nowhere else; codes are `SSH_LIMIT_` and its name. */
+  #traceLimit(error: unknown): void {
+    if (!SshError.is(error) || !error.code.startsWith('SSH_LIMIT_')) return
+    const limit = error.code.slice('SSH_LIMIT_'.length).toLowerCase().replaceAll('_', '-')
+    this.#trace?.({ layer: 'session', type: 'limit', limit, detail: error.message })
   }
 
   /** The drive's own part in an event. */

@@ -1,3 +1,4 @@
+import { messages as channelMessages } from '@hawser/connection'
 import { generateKey } from '@hawser/keys'
 import { byteAtATime, memoryPipes, Rng, randomChunks, sessionPair } from '@hawser/test-kit'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -548,6 +549,27 @@ describe('messages out of turn', () => {
 })
 
 describe('a peer that floods', () => {
+  test('over a limit: DISCONNECT with the reason, one error by the limit’s name, and a trace of it', async () => {
+    const limits: string[] = []
+    const pair = await sessionPair({
+      client: { trace: (event) => event.type === 'limit' && limits.push(`${event.layer} ${event.limit}`) },
+    })
+    await Promise.all([pair.client.ready, pair.server.ready])
+    pair.client.onChannel = () => undefined
+    const { transport } = pair.server.drive.engine
+    const wanted = channelMessages.globalRequest.encode({
+      requestName: 'x@example.net',
+      wantReply: true,
+      data: new Uint8Array(0),
+    })
+    for (let at = 0; at < 129; at++) transport.send(wanted)
+    pair.server.drive.kick()
+    await Promise.all([pair.client.closed, pair.server.closed])
+    expect(pair.client.error).toMatchObject({ code: 'SSH_LIMIT_PENDING_REQUESTS' })
+    expect(pair.server.error).toMatchObject({ code: 'SSH_DISCONNECTED', by: 'remote', reason: 2 })
+    expect(limits).toEqual(['session pending-requests'])
+  })
+
   test('with what wants answers, and reads none of them, is not read either', async () => {
     const pair = await sessionPair({ highWaterMark: 64 * 1024 })
     await Promise.all([pair.client.ready, pair.server.ready])
