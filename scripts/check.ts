@@ -1,4 +1,4 @@
-/** `npm run check`: format, lint, types, arrows, purity, lock file and packaging, side by side, with one line each. */
+/** `npm run check`: format, lint, types, arrows, purity, the table of docs/security.md, lock file and packaging, side by side, with one line each. */
 
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -49,6 +49,7 @@ const steps: readonly Step[] = [
   },
   { name: 'arrows', commands: [script('check-arrows.ts')] },
   { name: 'purity', commands: [script('check-pure.ts')] },
+  { name: 'security', commands: [script('check-security.ts')] },
   { name: 'format', commands: [[tool('.bin', 'biome'), 'ci', '--colors=off', '.']] },
   { name: 'lock file', commands: [[...npm, 'ci', '--dry-run']] },
 ]

@@ -1,6 +1,7 @@
 /** All guards that are removed one by one, lowest layer first. */
 
 import { agent } from './agent.ts'
+import { client } from './client.ts'
 import { connection } from './connection.ts'
 import { crypto } from './crypto.ts'
 import type { Guard } from './guard.ts'
@@ -20,6 +21,7 @@ export const guards: readonly Guard[] = [
   ...connection,
   ...session,
   ...server,
+  ...client,
   ...sftp,
   ...agent,
 ]

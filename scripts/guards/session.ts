@@ -124,6 +124,14 @@ export const session = guardsOf('session', [
     'an application that throws in a handler is heard',
   ],
   [
+    'limits that are traced',
+    'drive.ts',
+    'this.#traceLimit(error)\n',
+    '\n',
+    'session.test.ts',
+    'over a limit: DISCONNECT with the reason',
+  ],
+  [
     'answers twice',
     'incoming.ts',
     'if (this.#answered) throw new UsageError(`the request "${this.name}" was answered already`)',

@@ -158,7 +158,7 @@ export const userauth = guardsOf('userauth', [
   [
     'success that nobody asked for',
     'client.ts',
-    "at !== 'sent')",
+    "at !== 'sent'",
     never,
     'client.test.ts',
     'success for a request that already failed',
