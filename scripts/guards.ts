@@ -23,7 +23,7 @@ import { guards } from './guards/index.ts'
 import { root } from './sources.ts'
 
 /** A test that does not end without its guard has noticed too. */
-const mostMs = 90_000
+const mostMs = 180_000
 
 interface TestResult {
   readonly title: string
