@@ -93,6 +93,7 @@ export const table: Readonly<Record<string, Row>> = {
     node: ['node:net', 'node:events', 'node:child_process', 'node:fs', 'node:os', 'node:path', 'node:stream'],
   },
   'http-agent': { may: ['client'], node: true },
+  testing: { may: ['wire', 'crypto', 'keys', 'session', 'client', 'server'], node: true },
   'ssh2-compat': {
     may: [...base, ...protocols, 'session', 'sftp', 'agent', 'client', 'server', 'http-agent'],
     node: true,

@@ -124,7 +124,7 @@ export class Client {
 
   /** Starts a subsystem, such as `sftp`, and gives its channel. */
   subsystem(name: string, options: ExecOptions = {}): Promise<Channel> {
-    return within(`starting the subsystem ${name}`, options, async (signal) => {
+    return within(this.session.clock, `starting the subsystem ${name}`, options, async (signal) => {
       const channel = await this.#sessionChannel(options, signal)
       const abort = (): void => channel.abort()
       signal?.addEventListener('abort', abort, { once: true })
@@ -144,7 +144,7 @@ export class Client {
   sftp(options: SftpOptions = {}): Promise<SftpClient> {
     const { command, subsystem = 'sftp' } = options
     const request = command === undefined ? { ...options, subsystem } : { ...options, command }
-    return within('starting SFTP', options, async (signal) => {
+    return within(this.session.clock, 'starting SFTP', options, async (signal) => {
       const channel = await this.#sessionChannel(options, signal)
       return unlessAborted(
         sftpOver(channel, () => this.#startProcess(channel, request), {
@@ -161,6 +161,7 @@ export class Client {
   /** Has the server connect to `to`, a TCP port or a Unix socket, and carries the bytes. Rejects with ChannelOpenError when it does not or cannot. */
   forwardOut(to: Address | SocketPath, from?: Address, options: ForwardOptions = {}): Promise<Channel> {
     return within(
+      this.session.clock,
       `the server connects to ${'path' in to ? to.path : `${to.host} port ${to.port}`}`,
       options,
       (signal) => {
@@ -183,7 +184,7 @@ export class Client {
    * who connects there. Rejects with ListenError when it refuses.
    */
   listen(at: Address | SocketPath, options: ListenOptions = {}): Promise<RemoteListener> {
-    return within('asking the server to listen', options, (signal) =>
+    return within(this.session.clock, 'asking the server to listen', options, (signal) =>
       this.#listeners.listen(at, { ...options, ...(signal === undefined ? {} : { signal }) }),
     )
   }
@@ -196,14 +197,16 @@ export class Client {
 
   /** How many milliseconds the server takes to answer, by `ping@openssh.com` where it has announced that. */
   ping(options: CallOptions = {}): Promise<number> {
-    return within('waiting for a sign of life', options, (signal) =>
+    return within(this.session.clock, 'waiting for a sign of life', options, (signal) =>
       unlessAborted(this.session.ping(), signal),
     )
   }
 
   /** Makes new keys while everything goes on; resolves with what was agreed. Giving up does not stop the key exchange. */
   rekey(options: CallOptions = {}): Promise<Negotiated> {
-    return within('making new keys', options, (signal) => unlessAborted(this.session.rekey(), signal))
+    return within(this.session.clock, 'making new keys', options, (signal) =>
+      unlessAborted(this.session.rekey(), signal),
+    )
   }
 
   /** Closes the connection in order, and those that it runs through. Never rejects. */
@@ -222,7 +225,7 @@ export class Client {
   }
 
   #start(request: ProcessRequest, options: ExecOptions): Promise<Process> {
-    return within('starting the program', options, async (signal) => {
+    return within(this.session.clock, 'starting the program', options, async (signal) => {
       const channel = await this.#sessionChannel(options, signal)
       const process = new Process(channel, signal)
       try {

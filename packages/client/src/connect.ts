@@ -7,6 +7,7 @@ import {
   ConnectionError,
   type PipeAddresses,
   type Session,
+  systemClock,
 } from '@hawser/session'
 import { dial as platformDial } from '#dial'
 import { Client } from './client.ts'
@@ -69,7 +70,8 @@ async function connectOne(
   hops: readonly Client[],
   through: readonly Client[] = [],
 ): Promise<Client> {
-  const started = Date.now()
+  const { clock = systemClock } = options
+  const started = clock.now()
   const pipe = options.pipe ?? (await open(options, hops.at(-1)))
   try {
     options.hooks?.connected?.(pipe)
@@ -77,7 +79,7 @@ async function connectOne(
     pipe.destroy()
     throw error
   }
-  const begun = beginConnect(pipe, options, Date.now() - started)
+  const begun = beginConnect(pipe, options, clock.now() - started)
   await begun.session.ready
   return new Client({
     session: begun.session,
@@ -93,7 +95,7 @@ async function connectOne(
 
 /** The pipe, within the ready time; whatever opens too late is closed again. */
 function open(options: CheckedOptions, hop: Client | undefined): Promise<BytePipe & PipeAddresses> {
-  const { host, port, readyTimeoutMs, signal, proxyAddress } = options
+  const { host, port, readyTimeoutMs, signal, proxyAddress, clock = systemClock } = options
   return new Promise((resolve, reject) => {
     const given = new AbortController()
     let over = false
@@ -114,7 +116,7 @@ function open(options: CheckedOptions, hop: Client | undefined): Promise<BytePip
     const timer =
       readyTimeoutMs === 0
         ? undefined
-        : setTimeout(
+        : clock.setTimeout(
             () =>
               giveUp(
                 new ConnectionError(
@@ -127,7 +129,7 @@ function open(options: CheckedOptions, hop: Client | undefined): Promise<BytePip
           )
     const finish = (): void => {
       over = true
-      clearTimeout(timer)
+      clock.clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
     }
     if (signal?.aborted === true) return abort()

@@ -5,6 +5,7 @@ import type {
   AuthOrder,
   BytePipe,
   ClientSessionOptions,
+  Clock,
   LoginAttempt,
   PipeAddresses,
   SessionHooks,
@@ -100,6 +101,8 @@ export interface ConnectOptions extends IncomingHandlers {
   /** In place of the runtime's own TCP. */
   readonly dial?: Dial
   readonly trace?: Trace
+  /** What time goes by. Default: the system's; tests have one that they move by hand. */
+  readonly clock?: Clock
   readonly hooks?: ConnectHooks
 }
 
@@ -182,6 +185,7 @@ export function clientSessionOptions(options: CheckedOptions, spentMs = 0): Clie
       'ident',
       'signal',
       'trace',
+      'clock',
       'hooks',
     ]),
   }

@@ -1,6 +1,6 @@
 /** Patience: calls that give up when their caller does, or after some time. */
 
-import { ConnectionError } from '@hawser/session'
+import { type Clock, ConnectionError } from '@hawser/session'
 import { UsageError } from '@hawser/wire'
 
 /** How long a call waits. */
@@ -11,8 +11,9 @@ export interface CallOptions {
   readonly timeoutMs?: number
 }
 
-/** Runs `run` within the patience of `options`. `doing` completes "timed out after 5 ms while …". */
+/** Runs `run` within the patience of `options`, by `time`. `doing` completes "timed out after 5 ms while …". */
 export async function within<T>(
+  time: Clock,
   doing: string,
   { signal, timeoutMs }: CallOptions,
   run: (signal: AbortSignal | undefined) => Promise<T>,
@@ -26,14 +27,14 @@ export async function within<T>(
     'ready',
     `timed out after ${timeoutMs} ms while ${doing}`,
   )
-  const timer = setTimeout(() => clock.abort(timeout), timeoutMs)
+  const timer = time.setTimeout(() => clock.abort(timeout), timeoutMs)
   try {
     return await run(signal === undefined ? clock.signal : AbortSignal.any([signal, clock.signal]))
   } catch (error) {
     if (clock.signal.aborted && signal?.aborted !== true) throw timeout
     throw error
   } finally {
-    clearTimeout(timer)
+    time.clearTimeout(timer)
   }
 }
 

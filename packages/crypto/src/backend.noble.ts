@@ -82,33 +82,7 @@ export const backend: Backend = {
 
   argon2,
 
-  x25519() {
-    const secret = random(32)
-    return {
-      publicKey: x25519.getPublicKey(secret),
-      derive(peer) {
-        if (peer.length !== 32) throw new RangeError(`x25519: a public key has 32 bytes, not ${peer.length}`)
-        return refuse('x25519: the peer value is of low order', () => x25519.getSharedSecret(secret, peer))
-      },
-    }
-  },
-
-  ecdh(curve) {
-    const { getPublicKey, getSharedSecret } = nist[curve]
-    const secret = randomScalar(curve)
-    return {
-      publicKey: getPublicKey(secret, false),
-      derive(peer) {
-        checkPointForm(curve, peer)
-        const point = refuse(`${curve}: the peer value is not on the curve`, () =>
-          getSharedSecret(secret, peer, false),
-        )
-        return point.slice(1, 1 + curves[curve].size)
-      },
-    }
-  },
-
-  mlKem768: nobleMlKem768(random),
+  ...agreementsOver(random),
   modPow: modPowBytes,
   signer,
   verifier,
@@ -124,6 +98,47 @@ export const backend: Backend = {
       nist[key.curve].getPublicKey(key.scalar, false),
     )
   },
+}
+
+/** The parts of a backend that make keys for one use. */
+type Fresh = Pick<Backend, 'x25519' | 'ecdh' | 'mlKem768'>
+
+/** A backend whose random bytes and keys for one use come from `random`: where tests want the same bytes again. Never for anything else. */
+export function withRandom(base: Backend, random: Backend['random']): Backend {
+  return { ...base, random, ...agreementsOver(random) }
+}
+
+function agreementsOver(random: Backend['random']): Fresh {
+  return {
+    x25519() {
+      const secret = random(32)
+      return {
+        publicKey: x25519.getPublicKey(secret),
+        derive(peer) {
+          if (peer.length !== 32)
+            throw new RangeError(`x25519: a public key has 32 bytes, not ${peer.length}`)
+          return refuse('x25519: the peer value is of low order', () => x25519.getSharedSecret(secret, peer))
+        },
+      }
+    },
+
+    ecdh(curve) {
+      const { getPublicKey, getSharedSecret } = nist[curve]
+      const secret = randomScalar(curve, random)
+      return {
+        publicKey: getPublicKey(secret, false),
+        derive(peer) {
+          checkPointForm(curve, peer)
+          const point = refuse(`${curve}: the peer value is not on the curve`, () =>
+            getSharedSecret(secret, peer, false),
+          )
+          return point.slice(1, 1 + curves[curve].size)
+        },
+      }
+    },
+
+    mlKem768: nobleMlKem768(random),
+  }
 }
 
 function random(length: number): Uint8Array {
@@ -155,7 +170,7 @@ function checkSeed(seed: Uint8Array): void {
   if (seed.length !== 32) throw new RangeError(`ed25519: a seed has 32 bytes, not ${seed.length}`)
 }
 
-function randomScalar(curve: CurveName): Uint8Array {
+function randomScalar(curve: CurveName, random: Backend['random']): Uint8Array {
   const { utils, lengths } = nist[curve]
   return utils.randomSecretKey(random(lengths.seed as number))
 }
@@ -319,7 +334,7 @@ async function generateKey(spec: Parameters<Backend['generateKey']>[0]): Promise
     }
     case 'ecdsa': {
       const { curve } = spec
-      const scalar = randomScalar(curve)
+      const scalar = randomScalar(curve, random)
       return { type: 'ecdsa', curve, publicKey: nist[curve].getPublicKey(scalar, false), scalar }
     }
     case 'rsa':

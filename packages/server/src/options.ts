@@ -9,7 +9,7 @@ import {
   type Signer,
   type VerifySignature,
 } from '@hawser/keys'
-import type { IncomingChannel, IncomingRequest, SessionHooks } from '@hawser/session'
+import type { Clock, IncomingChannel, IncomingRequest, SessionHooks } from '@hawser/session'
 import { type RekeyLimits, type SecurityPolicy, Transport } from '@hawser/transport'
 import { type Trace, UsageError } from '@hawser/wire'
 import { type AuthHandlers, methodsOf } from './auth.ts'
@@ -77,6 +77,8 @@ export interface ServerOptions {
   /** Largest data packet that we take, in bytes; default 32 KiB. */
   readonly maxPacket?: number
   readonly trace?: Trace
+  /** What time goes by. Default: the system's; tests have one that they move by hand. */
+  readonly clock?: Clock
   /** Moments of each connection. */
   readonly hooks?: SessionHooks
 }

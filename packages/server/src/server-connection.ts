@@ -6,6 +6,7 @@ import {
   type BytePipe,
   beginServer,
   type Channel,
+  type Clock,
   ConnectionError,
   type IncomingChannel,
   type IncomingRequest,
@@ -143,7 +144,7 @@ export class ServerConnection {
         answerAttempt(
           exchange,
           o.auth,
-          refusalPolicy(o.limits.refusalStepMs),
+          refusalPolicy(o.limits.refusalStepMs, this.session.clock),
           (user, method) => {
             this.#user = user
             this.#method = method
@@ -162,6 +163,7 @@ export class ServerConnection {
       algorithms: o.algorithms,
       ...(o.policy === undefined ? {} : { policy: o.policy }),
       ...(o.crypto === undefined ? {} : { crypto: o.crypto }),
+      ...(o.clock === undefined ? {} : { clock: o.clock }),
       ...(o.banner === undefined ? {} : { banner: o.banner }),
       ...(o.greeting === undefined ? {} : { greeting: o.greeting }),
       ...(o.ident === undefined ? {} : { ident: o.ident }),
@@ -262,13 +264,13 @@ export class ServerConnection {
 
 const keepaliveDefault = { intervalMs: 15_000, maxMissed: 3 } as const
 
-function refusalPolicy(stepMs: number): RefusalPolicy {
+function refusalPolicy(stepMs: number, clock: Clock): RefusalPolicy {
   return {
     stepMs,
-    now: () => performance.now(),
+    now: () => clock.now(),
     after(milliseconds, callback) {
       if (milliseconds <= 0) callback()
-      else setTimeout(callback, milliseconds)
+      else clock.setTimeout(callback, milliseconds)
     },
   }
 }

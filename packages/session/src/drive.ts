@@ -2,6 +2,7 @@
 
 import { DisconnectError } from '@hawser/transport'
 import { DisconnectReason, ProtocolError, SshError, type Trace } from '@hawser/wire'
+import { type Clock, idle, systemClock } from './clock.ts'
 import type { Engine, EngineEvent } from './engine.ts'
 import { ConnectionError, type Phase, phaseWords, withPhase } from './errors.ts'
 import { asError, type BytePipe } from './pipe.ts'
@@ -18,6 +19,8 @@ export interface Timing {
   readonly keepaliveMaxMissed?: number
   /** Age of keys before new ones are made; 0 is no limit. Default one hour (RFC 4253 §9). */
   readonly rekeyAfterMs?: number
+  /** What time goes by. Default: the system's; tests have one that they move by hand. */
+  readonly clock?: Clock
 }
 
 export interface DriveHandlers {
@@ -42,7 +45,8 @@ export class Drive {
   readonly engine: Engine
   readonly #pipe: BytePipe
   readonly #handlers: DriveHandlers
-  readonly #timing: Required<Timing>
+  readonly #timing: Required<Omit<Timing, 'clock'>>
+  readonly #clock: Clock
   readonly #trace: Trace | undefined
   #phase: Phase = 'identification'
   #pumping = false
@@ -59,12 +63,12 @@ export class Drive {
   #failed = false
   #ended = false
   #closed = false
-  #readyTimer: Timer | undefined
+  #readyTimer: unknown
   #readyLeft = 0
   #readySince = 0
-  #keepaliveTimer: Timer | undefined
-  #rekeyTimer: Timer | undefined
-  #lingerTimer: Timer | undefined
+  #keepaliveTimer: unknown
+  #rekeyTimer: unknown
+  #lingerTimer: unknown
 
   constructor(o: {
     readonly pipe: BytePipe
@@ -77,6 +81,7 @@ export class Drive {
     this.engine = o.engine
     this.#handlers = o.handlers
     this.#trace = o.trace
+    this.#clock = o.timing.clock ?? systemClock
     this.#timing = {
       readyTimeoutMs: o.timing.readyTimeoutMs ?? 20_000,
       readySpentMs: o.timing.readySpentMs ?? 0,
@@ -183,7 +188,7 @@ export class Drive {
     this.#phase = 'closing'
     this.flush()
     if (!this.#congested && this.engine.mux.idle) return finish()
-    this.#lingerTimer = after(lingerMs.unsentData, () => this.#pipe.destroy())
+    this.#lingerTimer = this.#clock.setTimeout(() => this.#pipe.destroy(), lingerMs.unsentData)
     this.whenFlushed(finish)
   }
 
@@ -365,11 +370,11 @@ export class Drive {
   /** Ends our side of the pipe and sees to it that the other ends too. */
   #end(): void {
     if (this.#closed) return
-    clearTimeout(this.#lingerTimer)
-    this.#lingerTimer = after(lingerMs.afterDisconnect, () => {
+    this.#clock.clearTimeout(this.#lingerTimer)
+    this.#lingerTimer = this.#clock.setTimeout(() => {
       this.#pipe.destroy()
       this.#onClose()
-    })
+    }, lingerMs.afterDisconnect)
     this.#pipe.resume()
     this.#pipe.end()
   }
@@ -388,8 +393,8 @@ export class Drive {
   #startReadyClock(): void {
     if (this.#timing.readyTimeoutMs === 0 || this.engine.authenticated || this.#readyTimer !== undefined)
       return
-    this.#readySince = Date.now()
-    this.#readyTimer = after(this.#readyLeft, () => {
+    this.#readySince = this.#clock.now()
+    this.#readyTimer = this.#clock.setTimeout(() => {
       const phase = this.#phase
       const heard =
         this.#received === 0
@@ -403,14 +408,14 @@ export class Drive {
         ),
         DisconnectReason.byApplication,
       )
-    })
+    }, this.#readyLeft)
   }
 
   #stopReadyClock(): void {
     if (this.#readyTimer === undefined) return
-    clearTimeout(this.#readyTimer)
+    this.#clock.clearTimeout(this.#readyTimer)
     this.#readyTimer = undefined
-    this.#readyLeft = Math.max(1, this.#readyLeft - (Date.now() - this.#readySince))
+    this.#readyLeft = Math.max(1, this.#readyLeft - (this.#clock.now() - this.#readySince))
   }
 
   #startKeepalive(): void {
@@ -430,39 +435,28 @@ export class Drive {
         )
       this.engine.mux.globalRequest('keepalive@openssh.com', new Uint8Array(0), true)
       this.scheduleFlush()
-      this.#keepaliveTimer = after(keepaliveIntervalMs, beat)
+      this.#keepaliveTimer = this.#clock.setTimeout(beat, keepaliveIntervalMs)
       idle(this.#keepaliveTimer)
     }
     this.#heard = true
-    this.#keepaliveTimer = after(keepaliveIntervalMs, beat)
+    this.#keepaliveTimer = this.#clock.setTimeout(beat, keepaliveIntervalMs)
     idle(this.#keepaliveTimer)
   }
 
   #restartRekeyTimer(): void {
-    clearTimeout(this.#rekeyTimer)
+    this.#clock.clearTimeout(this.#rekeyTimer)
     if (this.#timing.rekeyAfterMs === 0) return
-    this.#rekeyTimer = after(this.#timing.rekeyAfterMs, () => {
+    this.#rekeyTimer = this.#clock.setTimeout(() => {
       this.engine.transport.rekey('the keys are old')
       this.kick()
-    })
+    }, this.#timing.rekeyAfterMs)
     idle(this.#rekeyTimer)
   }
 
   #stopTimers(): void {
-    clearTimeout(this.#readyTimer)
-    clearTimeout(this.#keepaliveTimer)
-    clearTimeout(this.#rekeyTimer)
-    if (this.#closed) clearTimeout(this.#lingerTimer)
+    this.#clock.clearTimeout(this.#readyTimer)
+    this.#clock.clearTimeout(this.#keepaliveTimer)
+    this.#clock.clearTimeout(this.#rekeyTimer)
+    if (this.#closed) this.#clock.clearTimeout(this.#lingerTimer)
   }
-}
-
-type Timer = ReturnType<typeof setTimeout>
-
-function after(milliseconds: number, callback: () => void): Timer {
-  return setTimeout(callback, milliseconds)
-}
-
-/** A timer that alone does not keep the process alive, where the runtime has such timers. */
-function idle(timer: Timer | undefined): void {
-  ;(timer as { unref?: () => void } | undefined)?.unref?.()
 }

@@ -1,6 +1,7 @@
 export type { AuthenticationEvent } from './authentication.ts'
 export { Channel, type DataSink, type StreamNumber } from './channel.ts'
 export { channelPipe } from './channel-pipe.ts'
+export { type Clock, systemClock } from './clock.ts'
 export type { Timing } from './drive.ts'
 export { Engine, type EngineEvent, type EngineOptions } from './engine.ts'
 export { ConnectionError, type ConnectionErrorCode, type Phase } from './errors.ts'

@@ -11,6 +11,7 @@ import type { Negotiated } from '@hawser/transport'
 import { assertNever, DisconnectReason, UsageError } from '@hawser/wire'
 import { type Authentication, isAuthenticationEvent } from './authentication.ts'
 import { Channel, type ChannelHost, type StreamNumber } from './channel.ts'
+import { type Clock, systemClock } from './clock.ts'
 import { Drive, type Timing } from './drive.ts'
 import type { Engine, EngineEvent } from './engine.ts'
 import { ConnectionError, type Phase, phaseWords } from './errors.ts'
@@ -62,6 +63,8 @@ export class Session {
   readonly ready: Promise<void>
   /** Resolves when the pipe is closed and nothing is left of the connection. Never rejects; see {@link error}. */
   readonly closed: Promise<void>
+  /** What its timers go by. */
+  readonly clock: Clock
   readonly #drive: Drive
   readonly #hooks: SessionHooks
   readonly #authentication: Authentication
@@ -91,6 +94,7 @@ export class Session {
     })
     this.#hooks = parts.hooks
     this.#windows = parts.windows
+    this.clock = parts.timing.clock ?? systemClock
     this.#drive = new Drive({
       pipe: parts.pipe,
       engine: parts.engine,
@@ -114,7 +118,7 @@ export class Session {
       flushed: (done) => drive.whenFlushed(done),
       consumed: (id, bytes) => {
         mux.consumed(id, bytes)
-        const window = this.#growing.get(id)?.consumed(bytes, performance.now())
+        const window = this.#growing.get(id)?.consumed(bytes, this.clock.now())
         if (window !== undefined) mux.growWindow(id, window)
         drive.scheduleFlush()
       },
@@ -264,8 +268,8 @@ export class Session {
     return new Promise((resolve, reject) => {
       const unusable = this.#unusable('ping')
       if (unusable !== undefined) return reject(unusable)
-      const sent = performance.now()
-      const done = (lost: boolean): void => (lost ? reject(this.#lost()) : resolve(performance.now() - sent))
+      const sent = this.clock.now()
+      const done = (lost: boolean): void => (lost ? reject(this.#lost()) : resolve(this.clock.now() - sent))
       const { mux, transport } = this.#drive.engine
       if (transport.extensions.ping) {
         transport.ping(noData)

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
+import { byteAtATime, Rng, randomChunks, whole } from '@hawser/testing/line'
 import { describe, expect, test } from 'vitest'
-import { byteAtATime, type Machine, outputs, pump, randomChunks, whole } from './pair.ts'
+import { type Machine, outputs, pump } from './pair.ts'
 import { findPeer, peerNames, whyMissing } from './peers.ts'
 import { freePort } from './ports.ts'
 import { run } from './process.ts'
 import { type Relay, startRelay } from './relay.ts'
-import { Rng } from './rng.ts'
 
 describe('Rng', () => {
   test('the same seed gives the same bytes, another seed others', () => {

@@ -1,8 +1,8 @@
+import { Rng } from '@hawser/testing/line'
 import { expect, test } from 'vitest'
 import { keyFileTypes, makeKeyFile, sharedKeyFile } from './key-files.ts'
 import { runSsh, startSsh, startSshd } from './openssh.ts'
 import { run } from './process.ts'
-import { Rng } from './rng.ts'
 import { describePeers } from './vitest.ts'
 
 describePeers(['sshd', 'ssh', 'ssh-keygen'], 'real OpenSSH', () => {

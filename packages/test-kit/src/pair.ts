@@ -1,6 +1,6 @@
 /** Runs two machines against each other in memory, with every way of cutting the bytes between them. */
 
-import type { Rng } from './rng.ts'
+import { type Chunking, whole } from '@hawser/testing/line'
 
 /** What one layer hands to the one below: bytes, or a payload in two parts. */
 export type Output = Uint8Array | { readonly head: Uint8Array; readonly body?: Uint8Array }
@@ -10,19 +10,6 @@ export interface Machine<E> {
   receive(input: Uint8Array): void
   poll(): E | undefined
   takeOutput(): Output | undefined
-}
-
-/** Cuts one output into the pieces in which the other side receives it. */
-export type Chunking = (bytes: Uint8Array) => readonly Uint8Array[]
-
-/** As it came; the only right choice for machines whose outputs are messages, not a stream. */
-export const whole: Chunking = (bytes) => [bytes]
-
-export const byteAtATime: Chunking = (bytes) => pieces(bytes, () => 1)
-
-/** Pieces of 1 to `most` bytes. */
-export function randomChunks(rng: Rng, most = 64): Chunking {
-  return (bytes) => pieces(bytes, () => rng.between(1, most))
 }
 
 export interface PumpOptions<A, B> {
@@ -108,14 +95,4 @@ function settle<E>(machine: Machine<E>, seen: E[], on: ((event: E) => void) | un
     on?.(event)
   }
   return count
-}
-
-function pieces(bytes: Uint8Array, size: () => number): Uint8Array[] {
-  const list: Uint8Array[] = []
-  for (let at = 0; at < bytes.length; ) {
-    const end = Math.min(bytes.length, at + size())
-    list.push(bytes.slice(at, end))
-    at = end
-  }
-  return list
 }

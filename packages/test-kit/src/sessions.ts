@@ -8,7 +8,7 @@ import {
   type ServerSessionOptions,
   type Session,
 } from '@hawser/session'
-import { type MemoryPipeOptions, type MemoryPipes, memoryPipes } from './pipes.ts'
+import { type MemoryPipeOptions, type MemoryPipes, memoryPipes } from '@hawser/testing/line'
 
 export interface SessionPairOptions extends MemoryPipeOptions {
   readonly client?: Partial<ClientSessionOptions>

@@ -1,12 +1,34 @@
 /** Two ends of a byte pipe in memory, with cuts, silence, slow readers and any fragmentation by hand. */
 
-import { type Chunking, whole } from './pair.ts'
+import { type Clock, systemClock } from '@hawser/session'
+import { type Chunking, whole } from './chunking.ts'
+
+/** What becomes of a piece that is about to arrive. */
+export interface Passage {
+  /** Arrives now; may be empty. */
+  readonly now: Uint8Array
+  /** Is asked about again, after `then`. */
+  readonly rest: Uint8Array
+  readonly then?:
+    | { readonly effect: 'cut'; readonly error?: Error }
+    | { readonly effect: 'silence' }
+    | { readonly effect: 'delay'; readonly ms: number }
+}
+
+/** Stands at both ends of a line and decides about each piece, once it is its turn to arrive at `to`. */
+export interface Gate {
+  pass(piece: Uint8Array, to: 'a' | 'b'): Passage
+}
 
 export interface MemoryPipeOptions {
   /** How each write arrives. Default: as it was written. */
   readonly chunking?: Chunking
   /** Sees, and may replace, each write; undefined loses it. `to` is the receiving end. */
   readonly tamper?: (bytes: Uint8Array, to: 'a' | 'b') => Uint8Array | undefined
+  /** Decides what arrives, and when. Default: everything, at once. */
+  readonly gate?: Gate
+  /** What the delays of the gate go by. Default: the system's. */
+  readonly clock?: Clock
   /** Bytes under way in one direction before `write` says to wait. Default: 1 MiB. */
   readonly highWaterMark?: number
   /** Only lend what arrives, and spoil it as soon as `onData` returns. Default: false. */
@@ -30,6 +52,12 @@ export function memoryPipes(options: MemoryPipeOptions = {}): MemoryPipes {
     highWaterMark: options.highWaterMark ?? 1_048_576,
     silent: false,
     lends: options.lends ?? false,
+    gate: options.gate,
+    clock: options.clock ?? systemClock,
+    cut: (error) => {
+      a.close(error)
+      b.close(error)
+    },
   }
   const a = new MemoryPipe('a', line)
   const b = new MemoryPipe('b', line)
@@ -37,10 +65,7 @@ export function memoryPipes(options: MemoryPipeOptions = {}): MemoryPipes {
   return {
     a,
     b,
-    cut(error) {
-      a.close(error)
-      b.close(error)
-    },
+    cut: line.cut,
     silence() {
       line.silent = true
     },
@@ -52,6 +77,9 @@ interface Line {
   readonly tamper: NonNullable<MemoryPipeOptions['tamper']>
   readonly highWaterMark: number
   readonly lends: boolean
+  readonly gate: Gate | undefined
+  readonly clock: Clock
+  readonly cut: (error?: Error) => void
   silent: boolean
 }
 
@@ -73,6 +101,9 @@ export class MemoryPipe {
   #closed = false
   #ended = false
   #full = false
+  /** Waits for the end of a delay, or for ever. */
+  #held = false
+  #delay: unknown
 
   constructor(name: 'a' | 'b', line: Line) {
     this.#name = name
@@ -126,6 +157,7 @@ export class MemoryPipe {
   close(error?: Error): void {
     if (this.#closed) return
     this.#closed = true
+    this.#line.clock.clearTimeout(this.#delay)
     this.#arriving = []
     this.onClose(error)
   }
@@ -138,7 +170,7 @@ export class MemoryPipe {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#paused || this.#closed || this.#arriving.length === 0) return
+    if (this.#scheduled || this.#paused || this.#held || this.#closed || this.#arriving.length === 0) return
     this.#scheduled = true
     queueMicrotask(() => {
       this.#scheduled = false
@@ -147,17 +179,35 @@ export class MemoryPipe {
   }
 
   #deliver(): void {
-    if (this.#paused || this.#closed || this.#line.silent) return
+    if (this.#paused || this.#held || this.#closed || this.#line.silent) return
     const piece = this.#arriving.shift()
     if (piece === 'end') return this.close()
-    if (piece !== undefined) {
-      this.#arrivingBytes -= piece.length
-      this.delivered += piece.length
-      if (this.#line.lends) this.#lend(Buffer.from(piece))
-      else this.onData(piece)
-      ;(this.#peer as MemoryPipe).#drained(this.#arrivingBytes)
-    }
+    if (piece !== undefined) this.#pass(piece)
     this.#schedule()
+  }
+
+  #pass(piece: Uint8Array): void {
+    const { gate } = this.#line
+    if (gate === undefined) return this.#hand(piece)
+    const { now, rest, then } = gate.pass(piece, this.#name)
+    if (rest.length > 0) this.#arriving.unshift(rest)
+    if (now.length > 0) this.#hand(now)
+    if (then === undefined) return
+    if (then.effect === 'cut') return this.#line.cut(then.error)
+    this.#held = true
+    if (then.effect === 'delay')
+      this.#delay = this.#line.clock.setTimeout(() => {
+        this.#held = false
+        this.#schedule()
+      }, then.ms)
+  }
+
+  #hand(piece: Uint8Array): void {
+    this.#arrivingBytes -= piece.length
+    this.delivered += piece.length
+    if (this.#line.lends) this.#lend(Buffer.from(piece))
+    else this.onData(piece)
+    ;(this.#peer as MemoryPipe).#drained(this.#arrivingBytes)
   }
 
   /** As a socket does it: Buffers, whose slice() is no copy. */
