@@ -82,7 +82,7 @@ export class FaultScript implements Gate {
     const { fault } = due
     if (fault.effect !== 'tamper') {
       this.#passed[role] += before
-      return { now: piece.subarray(0, before), rest: piece.subarray(before), then: fault }
+      return { now: piece.subarray(0, before), rest: piece.subarray(before), after: fault }
     }
     const changed = piece.slice()
     changed[before] = (changed[before] as number) ^ (fault.mask ?? 1)

@@ -32,7 +32,9 @@ describe('testPair', () => {
   test('a login of the test’s own: rejects with the client’s error', async () => {
     const server = { auth: { password: () => false } }
     const auth = [{ method: 'password', password: 'wrong' }] as const
-    await expect(testPair({ server, client: { auth } })).rejects.toMatchObject({ name: 'AuthenticationError' })
+    await expect(testPair({ server, client: { auth } })).rejects.toMatchObject({
+      name: 'AuthenticationError',
+    })
   })
 
   test('close ends pairs whose line is silent, and those that still connect', async () => {

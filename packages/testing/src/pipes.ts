@@ -7,9 +7,9 @@ import { type Chunking, whole } from './chunking.ts'
 export interface Passage {
   /** Arrives now; may be empty. */
   readonly now: Uint8Array
-  /** Is asked about again, after `then`. */
+  /** Is asked about again, afterwards. */
   readonly rest: Uint8Array
-  readonly then?:
+  readonly after?:
     | { readonly effect: 'cut'; readonly error?: Error }
     | { readonly effect: 'silence' }
     | { readonly effect: 'delay'; readonly ms: number }
@@ -189,17 +189,17 @@ export class MemoryPipe {
   #pass(piece: Uint8Array): void {
     const { gate } = this.#line
     if (gate === undefined) return this.#hand(piece)
-    const { now, rest, then } = gate.pass(piece, this.#name)
+    const { now, rest, after } = gate.pass(piece, this.#name)
     if (rest.length > 0) this.#arriving.unshift(rest)
     if (now.length > 0) this.#hand(now)
-    if (then === undefined) return
-    if (then.effect === 'cut') return this.#line.cut(then.error)
+    if (after === undefined) return
+    if (after.effect === 'cut') return this.#line.cut(after.error)
     this.#held = true
-    if (then.effect === 'delay')
+    if (after.effect === 'delay')
       this.#delay = this.#line.clock.setTimeout(() => {
         this.#held = false
         this.#schedule()
-      }, then.ms)
+      }, after.ms)
   }
 
   #hand(piece: Uint8Array): void {
