@@ -119,7 +119,7 @@ export const connection = guardsOf('connection', [
     'answers in order',
     'replies.ts',
     'const answer = this.#waiting.peek()?.answer',
-    'const answer = this.#waiting.peek()?.answer ?? { ok: false, data: new Uint8Array(0) }',
+    'const first = this.#waiting.peek()\n    const answer = first && (first.answer ?? { ok: false, data: new Uint8Array(0) })',
     'requests.test.ts',
     'answers given out of order leave in the order of the requests',
   ],

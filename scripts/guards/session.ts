@@ -113,7 +113,7 @@ export const session = guardsOf('session', [
     'if (this.#failed || this.#closed) return\n    this.#failed = true',
     'this.#failed = true',
     'session.test.ts',
-    'at fifty places: everything settles once',
+    'a connection that has failed does not fail again',
   ],
   [
     'applications that throw',
@@ -136,8 +136,8 @@ export const session = guardsOf('session', [
     'incoming.ts',
     'if (this.#answered) throw new UsageError(`the request "${this.name}" was answered already`)',
     '',
-    'session.test.ts',
-    'a second answer throws',
+    'incoming.test.ts',
+    'a second answer to a request is the caller’s mistake',
   ],
   [
     'requests that wait for a handler',
@@ -164,7 +164,7 @@ export const server = guardsOf('server', [
     'waiting >= full || ratePercent >= 100',
     never,
     'limits.test.ts',
-    'with 100 others waiting',
+    'with 1000 others waiting',
   ],
   [
     'start-ups are counted once',

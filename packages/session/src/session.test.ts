@@ -532,6 +532,20 @@ test.each([1, 'yes', {}, [], undefined, null, new Error('no')])(
   },
 )
 
+test('a connection that has failed does not fail again', async () => {
+  const failures: Error[] = []
+  const pair = await sessionPair({ client: { hooks: { failed: (error) => failures.push(error) } } })
+  await pair.client.ready
+  const first = new Error('first')
+  pair.client.fail(first)
+  pair.client.fail(new Error('second'))
+  pair.client.destroy(new Error('third'))
+  pair.cut(new Error('fourth'))
+  await Promise.all([pair.client.closed, pair.server.closed])
+  expect(failures).toEqual([first])
+  expect(pair.client.error).toBe(first)
+})
+
 describe('messages out of turn', () => {
   test('an unknown message number is answered and ignored; a second SUCCESS is an error', async () => {
     const pair = await sessionPair()
