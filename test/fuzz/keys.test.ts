@@ -1,4 +1,4 @@
-/** A short, seeded run of the fuzzer of keys; `scripts/fuzz-keys.ts` runs it for as long as it is told. */
+/** A short, seeded run of the fuzzer of keys; `npm run fuzz -- --only keys` runs it for as long as it is told. */
 
 import { expect, test } from 'vitest'
 import { fuzzKeys, slowestOfLong } from './keys.ts'

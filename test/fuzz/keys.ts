@@ -1,6 +1,6 @@
 /**
  * Mutated inputs for every parser of @hawser/keys: only results and KeyErrors may come out, each within 50 ms. What a seed
- * gives is always the same. `scripts/fuzz-keys.ts` runs millions of it, `keys.test.ts` some thousands.
+ * gives is always the same. `npm run fuzz -- --only keys` runs millions of it, `keys.test.ts` some thousands.
  */
 
 import {
@@ -32,6 +32,7 @@ import {
 import { Rng } from '@hawser/test-kit'
 import { base64Decode, base64Encode, latin1Decode, latin1Encode, Reader, utf8Decode } from '@hawser/wire'
 import { seeds } from './key-seeds.ts'
+import { changedOnce } from './mutate.ts'
 
 export interface FuzzOptions {
   readonly seed: number
@@ -217,60 +218,6 @@ function insideBase64(seed: Uint8Array, rng: Rng): Uint8Array | undefined {
   let bytes = content
   for (let count = 1 + rng.below(3); count > 0; count--) bytes = changedOnce(bytes, [content], rng)
   return latin1Encode(text.slice(0, run.index) + base64Encode(bytes) + text.slice(run.index + run[0].length))
-}
-
-const numbers = [0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff] as const
-const characters = latin1Encode('\n\r\t "\\\\=:,;-+/{}[]*?!#|@%\0\x7f\xff0A') as Uint8Array
-
-function changedOnce(bytes: Uint8Array, others: readonly Uint8Array[], rng: Rng): Uint8Array {
-  if (bytes.length === 0) return rng.bytes(1 + rng.below(8))
-  const at = rng.below(bytes.length)
-  const copy = bytes.slice()
-  switch (rng.below(10)) {
-    case 0:
-    case 1:
-      ;(copy[at] as number) ^= 1 << rng.below(8)
-      return copy
-    case 2:
-      copy[at] = rng.below(256)
-      return copy
-    case 3:
-      copy[at] = characters[rng.below(characters.length)] as number
-      return copy
-    case 4: {
-      // A length or count of four bytes, or of one.
-      const value = numbers[rng.below(numbers.length)] as number
-      if (at + 4 <= copy.length && rng.chance(0.5)) new DataView(copy.buffer).setUint32(at, value)
-      else copy[at] = value & 0xff
-      return copy
-    }
-    case 5:
-      return bytes.slice(0, at)
-    case 6: {
-      const length = rng.below(Math.min(64, bytes.length - at) + 1)
-      return joined(bytes.subarray(0, at), bytes.subarray(at + length))
-    }
-    case 7: {
-      const length = 1 + rng.below(Math.min(64, bytes.length - at))
-      return joined(bytes.subarray(0, at + length), bytes.subarray(at))
-    }
-    case 8: {
-      const other = others[rng.below(others.length)] as Uint8Array
-      return joined(bytes.subarray(0, at), other.subarray(rng.below(other.length + 1)))
-    }
-    default:
-      return joined(bytes.subarray(0, at), rng.bytes(1 + rng.below(16)), bytes.subarray(at))
-  }
-}
-
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
 }
 
 /** Inputs as long as may be, made to be slow: how long each parser of one key takes for the worst of them. */

@@ -134,6 +134,13 @@ describe('a reader refuses', () => {
       /empty name in the name-list at offset 0/,
       'SSH_PROTOCOL_ERROR',
     ],
+    [
+      'a name that would move the cursor',
+      '00000003 611b62',
+      (r) => r.nameList(),
+      /byte 0x1b in the name-list at offset 0/,
+      'SSH_PROTOCOL_ERROR',
+    ],
     ['a lone comma', '00000001 2c', (r) => r.nameList(), /empty name/, 'SSH_PROTOCOL_ERROR'],
     [
       'an mpint with a needless 00',

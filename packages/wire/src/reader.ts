@@ -118,6 +118,14 @@ export class Reader {
       throw new ProtocolError(
         `${this.#what}: empty name in the name-list at offset ${start} (RFC 4251 §5 forbids it)`,
       )
+    // Names are shown to people, whose terminals obey some of these. Spaces are left to those who write lists for people.
+    for (let at = 0; at < text.length; at++) {
+      const code = text.charCodeAt(at)
+      if (code < 0x20 || code === 0x7f)
+        throw new ProtocolError(
+          `${this.#what}: byte 0x${code.toString(16)} in the name-list at offset ${start} (RFC 4251 §6 forbids control characters)`,
+        )
+    }
     return names
   }
 
