@@ -10,7 +10,7 @@ import {
   serveAgent,
 } from '@hawser/agent'
 import { type PrivateKey, parsePrivateKey } from '@hawser/keys'
-import { memoryPipes, outputs, Rng, randomChunks } from '@hawser/testing'
+import { memoryPipes, outputs, Rng, randomChunks } from '@hawser/test-kit'
 import { ProtocolError } from '@hawser/wire'
 import { blob, text } from './grammar.ts'
 import { seeds } from './key-seeds.ts'

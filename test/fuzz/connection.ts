@@ -1,7 +1,7 @@
 /** Target: two muxes of the connection protocol that do everything they can, with whatever may happen between them. */
 
 import { type ChannelId, Mux, type MuxEvent, type ReplyToken, type RequestId } from '@hawser/connection'
-import { flatten, Rng } from '@hawser/testing'
+import { flatten, Rng } from '@hawser/test-kit'
 import { blob, connectionGrammar, text } from './grammar.ts'
 import { MessageMutator } from './mutate.ts'
 import { bounded, demand, outOfTurn, protocolErrorOf, type Target } from './target.ts'

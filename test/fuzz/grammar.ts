@@ -1,7 +1,7 @@
 /** Whole messages of each layer with fields at their edges: what a mutator injects, and what the wire target encodes. */
 
 import { channelRequests, messages as connection } from '@hawser/connection'
-import type { Rng } from '@hawser/testing'
+import type { Rng } from '@hawser/test-kit'
 import * as transport from '@hawser/transport'
 import { messages as userauth } from '@hawser/userauth'
 import { utf8Encode } from '@hawser/wire'

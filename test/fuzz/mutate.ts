@@ -1,6 +1,6 @@
 /** Changes of bytes that parsers fear most: flipped bits, lying lengths, cuts, repeats, splices. All by a seeded source. */
 
-import type { Rng } from '@hawser/testing'
+import type { Rng } from '@hawser/test-kit'
 import { latin1Encode } from '@hawser/wire'
 
 const numbers = [0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff] as const

@@ -1,7 +1,7 @@
 /** A crypto provider whose packets a mutator sends: the peer under it keeps to the protocol, and what leaves it does not. */
 
 import { type CryptoProvider, createProvider, defaultProvider, type PacketSealer } from '@hawser/crypto'
-import type { Rng } from '@hawser/testing'
+import type { Rng } from '@hawser/test-kit'
 import { joined, type MessageMutator } from './mutate.ts'
 
 /** The default algorithms; cookies and padding come from `rng`. */

@@ -1,7 +1,7 @@
 /** Target: two whole sessions over a line in memory, one of which sends packets that are changed, lost, doubled, mixed and made up. */
 
 import type { Channel, Session, SessionHooks } from '@hawser/session'
-import { Rng, randomChunks, sessionPair } from '@hawser/testing'
+import { Rng, randomChunks, sessionPair } from '@hawser/test-kit'
 import { ProtocolError, SshError } from '@hawser/wire'
 import { blob, connectionGrammar, text, transportGrammar, userauthGrammar } from './grammar.ts'
 import { MessageMutator } from './mutate.ts'

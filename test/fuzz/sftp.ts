@@ -3,7 +3,7 @@
 import { openSftp, type SftpClient, SftpError } from '@hawser/sftp'
 import { messages } from '@hawser/sftp/protocol'
 import { memory, serveSftp } from '@hawser/sftp/server'
-import { type MemoryPipe, memoryPipes, Rng, randomChunks } from '@hawser/testing'
+import { type MemoryPipe, memoryPipes, Rng, randomChunks } from '@hawser/test-kit'
 import { ProtocolError, SshError, Writer } from '@hawser/wire'
 import { blob } from './grammar.ts'
 import { edge, joined, MessageMutator } from './mutate.ts'

@@ -1,7 +1,7 @@
 /** Target: a transport of either role against a peer that knows the keys and whose packets are changed, lost, doubled, mixed and made up. */
 
 import { defaultProvider, supported } from '@hawser/crypto'
-import { Rng, randomChunks } from '@hawser/testing'
+import { Rng, randomChunks } from '@hawser/test-kit'
 import { Transport, type TransportEvent } from '@hawser/transport'
 import { ProtocolError, Writer } from '@hawser/wire'
 import { blob, transportGrammar } from './grammar.ts'

@@ -1,6 +1,6 @@
 /** Target: a client and a server of the authentication protocol, with whatever may happen to the messages between them. */
 
-import { Rng } from '@hawser/testing'
+import { Rng } from '@hawser/test-kit'
 import { UserauthClient, UserauthServer } from '@hawser/userauth'
 import { equal, utf8Encode, Writer } from '@hawser/wire'
 import { keyBlob, userauthGrammar } from './grammar.ts'

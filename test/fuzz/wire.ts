@@ -9,7 +9,7 @@ import {
   globalRequests,
 } from '@hawser/connection'
 import { messages as sftp } from '@hawser/sftp/protocol'
-import { Rng } from '@hawser/testing'
+import { Rng } from '@hawser/test-kit'
 import * as transport from '@hawser/transport'
 import { messages as userauth } from '@hawser/userauth'
 import {
