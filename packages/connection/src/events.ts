@@ -92,7 +92,7 @@ export interface MuxOptions extends ChannelOptions {
   readonly maxPacket?: number
   /** Channels at once, of both sides together. The peer's further ones are refused for shortage. Default 1,024. */
   readonly maxChannels?: number
-  /** Requests of the peer whose reply the application owes or the wire has not taken yet. Default 128. */
+  /** Requests of the peer whose reply the application owes or the wire has not taken yet; each channel but the first adds four to it. Default 128. */
   readonly maxPendingRequests?: number
   /** Bytes of unsent data per channel past which `write` takes no more. Default 1 MiB. */
   readonly maxQueued?: number

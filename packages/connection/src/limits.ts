@@ -16,6 +16,14 @@ const absurdMaxPacket = 1_048_576
 /** Refused channels whose refusal has not left yet: a peer that opens without reading ends here. */
 export const mostRefusals = 1024
 
+/** What a channel asks before it is of use: a terminal, its variables, an agent, a program. Peers may ask for all of it ahead. */
+const pendingPerChannel = 4
+
+/** Requests of the peer that may wait for their answers while there are so many channels: who starts many programs at once is no attacker. */
+export function mostPending({ maxPendingRequests }: Limits, channels: number): number {
+  return maxPendingRequests + pendingPerChannel * Math.max(0, channels - 1)
+}
+
 /** {@link MuxOptions} with the defaults filled in. */
 export interface Limits {
   readonly window: number

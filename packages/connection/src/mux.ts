@@ -20,6 +20,7 @@ import {
   checkedLimits,
   checkedWindow,
   type Limits,
+  mostPending,
   mostRefusals,
   receiveWindow,
   sendLimit,
@@ -497,7 +498,7 @@ export class Mux {
 
   /** A request of the peer wants a reply: counts it until the reply has left. */
   #owe(line: ReplyLine, name: string): PendingReply {
-    if (this.#pendingRequests >= this.#limits.maxPendingRequests) {
+    if (this.#pendingRequests >= mostPending(this.#limits, this.#channels.count)) {
       const detail = `${this.#pendingRequests} requests of the peer wait for their answers`
       throw new ProtocolError(`maxPendingRequests exceeded: ${detail}, and another one came`, {
         code: 'SSH_LIMIT_PENDING_REQUESTS',

@@ -162,6 +162,24 @@ describe('too many', () => {
     })
   })
 
+  test('a thousand channels may each ask for what they need before the first is answered', () => {
+    const mux = new Mux({ maxPendingRequests: 3 })
+    for (const event of feed(
+      mux,
+      ...Array.from({ length: 1000 }, (_, at) => openMessage({ senderChannel: at })),
+    ))
+      if (event.type === 'open-request') mux.accept(event.channel)
+    const ask = (at: number): Uint8Array =>
+      messages.channelRequest.encode({
+        recipientChannel: at % 1000,
+        requestType: 'exec',
+        wantReply: true,
+        data: new Uint8Array(0),
+      })
+    expect(feed(mux, ...Array.from({ length: 3999 }, (_, at) => ask(at)))).toHaveLength(3999)
+    expect(thrown(() => feed(mux, ask(0))).code).toBe('SSH_LIMIT_PENDING_REQUESTS')
+  })
+
   test('answers that the peer does not let us send count until they leave', () => {
     const mux = new Mux({ maxPendingRequests: 3 })
     const answer = (): void => {
