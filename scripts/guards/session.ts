@@ -308,7 +308,7 @@ export const server = guardsOf('server', [
     'this.#asked || handler === undefined',
     'handler === undefined',
     'session-channel.test.ts',
-    'a terminal or a variable that comes after the program',
+    'one program runs on a channel',
   ],
   [
     'forwards of one client',

@@ -156,14 +156,6 @@ export const sftp = guardsOf('sftp', [
     'a second INIT ends it',
   ],
   [
-    'server: room for an id',
-    'server/machine.ts',
-    'length < 5',
-    never,
-    'server/machine.test.ts',
-    'a packet without room for an id',
-  ],
-  [
     'server: an id twice',
     'server/machine.ts',
     'this.#outstanding.has(id)',

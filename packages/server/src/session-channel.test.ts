@@ -78,6 +78,24 @@ describe('a session channel', () => {
     ).toEqual([false, true])
   })
 
+  test('one program runs on a channel, whatever else is asked for', async () => {
+    let started = 0
+    const start = (request: { accept(): unknown }): void => {
+      started++
+      request.accept()
+    }
+    const channel = await session((s) => void s.onExec(start).onShell(start).onSubsystem(start))
+    expect(
+      await answers([
+        channel.request('exec', exec.encode({ command: 'x' })),
+        channel.request('exec', exec.encode({ command: 'y' })),
+        channel.request('shell'),
+        channel.request('subsystem', channelRequests.subsystem.encode({ subsystemName: 'sftp' })),
+      ]),
+    ).toEqual([true, false, false, false])
+    expect(started).toBe(1)
+  })
+
   test('a terminal or a variable that comes after the program is refused', async () => {
     const channel = await session((s) => void s.onExec((request) => void request.accept()))
     const terminal = ptyReq.encode({
