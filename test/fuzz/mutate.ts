@@ -74,6 +74,8 @@ export class MessageMutator {
   readonly #rng: Rng
   readonly #grammar: Grammar
   readonly #rate: number
+  /** Some of the ways only, others each time: what all of them together would end at once, one alone gets behind. */
+  readonly #ways: readonly number[]
   readonly #seen: Uint8Array[] = []
   #held: Uint8Array | undefined
   /** Messages that were tampered with. */
@@ -84,6 +86,7 @@ export class MessageMutator {
     this.#rng = rng
     this.#grammar = grammar
     this.#rate = rate
+    this.#ways = rng.shuffle([0, 1, 2, 3, 4, 5, 6]).slice(0, 1 + rng.below(7))
   }
 
   /** What is sent in place of `message`; the results are copies. */
@@ -97,24 +100,22 @@ export class MessageMutator {
     const later = held === undefined ? [] : [held]
     if (!rng.chance(this.#rate)) return [own, ...later]
     this.count++
-    switch (rng.below(9)) {
-      case 0:
-      case 1:
-      case 2: {
+    switch (rng.pick(this.#ways)) {
+      case 0: {
         let changed: Uint8Array = own
         for (let count = 1 + rng.below(3); count > 0; count--) changed = changedOnce(changed, this.#seen, rng)
         return [changed, ...later]
       }
-      case 3:
+      case 1:
         return later
-      case 4:
+      case 2:
         return [own, own, ...later]
-      case 5:
+      case 3:
         this.#held = own
         return later
-      case 6:
+      case 4:
         return [own, rng.pick(this.#seen), ...later]
-      case 7:
+      case 5:
         return [this.#grammar(rng), own, ...later]
       default:
         return [own, this.#grammar(rng), ...later]
