@@ -12,14 +12,6 @@ export const agent = guardsOf('agent', [
     'ends it, before its bytes are waited for',
   ],
   [
-    'nothing after a bad length',
-    'frames.ts',
-    'if (this.#dead !== undefined) throw this.#dead',
-    '',
-    'machines.test.ts',
-    'ends it, before its bytes are waited for',
-  ],
-  [
     'in step after a bad request',
     'server.ts',
     'if (error instanceof ProtocolError) return undefined',
@@ -122,13 +114,5 @@ export const agent = guardsOf('agent', [
     never,
     'keyring.test.ts',
     'it signs the login to its host, as its user, and nothing else',
-  ],
-  [
-    'unknown constraints',
-    'key-limits.ts',
-    'else if (constraint !== KeyConstraint.extension)\n      throw new ProtocolError(`the constraint ${constraint} on the use of a key is not known here`)',
-    'else if (constraint !== KeyConstraint.extension) return limits',
-    'keyring.test.ts',
-    'limits that are not known',
   ],
 ])

@@ -54,7 +54,7 @@ export const connection = guardsOf('connection', [
   [
     'requests that wait for answers',
     'mux.ts',
-    'this.#pendingRequests >= this.#limits.maxPendingRequests',
+    'this.#pendingRequests >= mostPending(this.#limits, this.#channels.count)',
     never,
     'requests.test.ts',
     'requests that wait for the application',

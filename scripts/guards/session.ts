@@ -70,8 +70,8 @@ export const session = guardsOf('session', [
   [
     'the login grace',
     'drive.ts',
-    'this.#readyTimer = after(this.#readyLeft, () => {',
-    'this.#readyTimer = after(this.#readyLeft, () => {\n      if (this.#phase !== undefined) return',
+    'this.#readyTimer = this.#clock.setTimeout(() => {',
+    'this.#readyTimer = this.#clock.setTimeout(() => {\n      if (this.#phase !== undefined) return',
     'session.test.ts',
     'a peer that falls silent during',
   ],
@@ -94,7 +94,7 @@ export const session = guardsOf('session', [
   [
     'an end that waits for nobody',
     'drive.ts',
-    'this.#lingerTimer = after(lingerMs.afterDisconnect, () => {\n      this.#pipe.destroy()\n      this.#onClose()\n    })',
+    'this.#lingerTimer = this.#clock.setTimeout(() => {\n      this.#pipe.destroy()\n      this.#onClose()\n    }, lingerMs.afterDisconnect)',
     '',
     'session.test.ts',
     'the end does not wait for a peer that keeps its side open',

@@ -211,7 +211,7 @@ describe('client', () => {
       new Writer()
         .byte(12)
         .uint32(agentLimits.identities + 1)
-        .bytes(new Uint8Array(20_000))
+        .bytes(new Uint8Array((agentLimits.identities + 1) * 8))
         .finish(),
     ],
     ['a count that lies', Uint8Array.of(12, 255, 255, 255, 255)],
