@@ -149,7 +149,7 @@ export class Client {
       return unlessAborted(
         sftpOver(channel, () => this.#startProcess(channel, request), {
           signal,
-          trace: options.trace,
+          trace: options.trace ?? this.session.trace,
           software: this.session.remoteIdent?.software ?? '',
         }),
         signal,

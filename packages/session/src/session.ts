@@ -68,6 +68,8 @@ export class Session {
   readonly #drive: Drive
   readonly #hooks: SessionHooks
   readonly #authentication: Authentication
+  /** Who observes this connection; undefined when nobody does. */
+  readonly trace: import('@hawser/wire').Trace | undefined
   readonly #channels = new LazyMap<ChannelId, Channel>()
   readonly #growing = new LazyMap<ChannelId, WindowGrowth>()
   readonly #windows: SessionParts['windows']
@@ -95,6 +97,7 @@ export class Session {
     this.#hooks = parts.hooks
     this.#windows = parts.windows
     this.clock = parts.timing.clock ?? systemClock
+    this.trace = parts.trace
     this.#drive = new Drive({
       pipe: parts.pipe,
       engine: parts.engine,

@@ -5,6 +5,7 @@ import { certificateVerifier, createVerifier, type VerifySignature } from '@haws
 import { ClientAuthentication } from './client-authentication.ts'
 import { Engine } from './engine.ts'
 import { ConnectionError } from './errors.ts'
+import { observed } from './observe.ts'
 import type { ClientSessionOptions, ServerSessionOptions, SessionOptions } from './options.ts'
 import type { BytePipe } from './pipe.ts'
 import { ServerAuthentication } from './server-authentication.ts'
@@ -12,11 +13,12 @@ import { Session } from './session.ts'
 
 /** Begins the client's side over `pipe`, at once and without waiting; `session.ready` tells when it can be used. */
 export function beginClient(pipe: BytePipe, o: ClientSessionOptions): Session {
+  const trace = observed('client', o.trace)
   const engine = new Engine({
     transport: { role: 'client', ...transportOptions(o) },
     mux: muxOptions(o),
     user: o.user,
-    ...(o.trace === undefined ? {} : { trace: o.trace }),
+    ...(trace === undefined ? {} : { trace }),
   })
   const session = new Session({
     pipe,
@@ -25,7 +27,7 @@ export function beginClient(pipe: BytePipe, o: ClientSessionOptions): Session {
     hooks: o.hooks ?? {},
     windows: windowsOf(o),
     authentication: (created) => new ClientAuthentication(created, o),
-    ...(o.trace === undefined ? {} : { trace: o.trace }),
+    ...(trace === undefined ? {} : { trace }),
   })
   session.start()
   const { signal } = o
@@ -53,6 +55,7 @@ export async function startClient(pipe: BytePipe, o: ClientSessionOptions): Prom
 
 /** Begins the server's side over `pipe`, at once and without waiting. */
 export function beginServer(pipe: BytePipe, o: ServerSessionOptions): Session {
+  const trace = observed('server', o.trace)
   const crypto = o.crypto ?? defaultProvider
   const engine = new Engine({
     transport: {
@@ -69,7 +72,7 @@ export function beginServer(pipe: BytePipe, o: ServerSessionOptions): Session {
       ...(o.maxAuthTries === undefined ? {} : { maxAttempts: o.maxAuthTries }),
       ...(o.verifySignatures === undefined ? {} : { verifySignatures: o.verifySignatures }),
     },
-    ...(o.trace === undefined ? {} : { trace: o.trace }),
+    ...(trace === undefined ? {} : { trace }),
   })
   const session = new Session({
     pipe,
@@ -78,7 +81,7 @@ export function beginServer(pipe: BytePipe, o: ServerSessionOptions): Session {
     hooks: o.hooks ?? {},
     windows: windowsOf(o),
     authentication: (created) => new ServerAuthentication(created, o),
-    ...(o.trace === undefined ? {} : { trace: o.trace }),
+    ...(trace === undefined ? {} : { trace }),
   })
   session.start()
   return session

@@ -15,6 +15,12 @@ function describe(event: TraceEvent): string {
       return `${arrow(event.direction)} ${event.layer}: ${event.name} (${event.number}), ${event.size} bytes`
     case 'ident':
       return `${arrow(event.direction)} ${event.direction === 'in' ? 'Remote' : 'Local'} ident: ${JSON.stringify(event.ident)}`
+    case 'proposal':
+      return `Handshake: ${event.direction === 'in' ? 'remote' : 'local'} proposal ${Object.entries(
+        event.lists,
+      )
+        .map(([category, names]) => `${category}=${names.join(',')}`)
+        .join(' ')}`
     case 'negotiated':
       return `Handshake: ${Object.entries(event.algorithms)
         .map(([category, name]) => `${category}=${name || '(none)'}`)

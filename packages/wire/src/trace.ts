@@ -24,6 +24,14 @@ export type TraceEvent =
       /** Category (kex, hostKey, cipherOut, …) and the algorithm chosen. */
       readonly algorithms: Readonly<Record<string, string>>
     }
+  | {
+      readonly layer: 'transport'
+      readonly type: 'proposal'
+      /** `out`: ours. */
+      readonly direction: 'in' | 'out'
+      /** The name-lists of a KEXINIT (RFC 4253 §7.1) by their field, best first. */
+      readonly lists: Readonly<Record<string, readonly string[]>>
+    }
   | { readonly layer: 'transport'; readonly type: 'rekey'; readonly why: string }
   | {
       readonly layer: 'userauth'

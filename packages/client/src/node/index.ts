@@ -1,5 +1,6 @@
 export { type NodeDuplexOptions, toNodeDuplex } from '@hawser/session/node'
 export { dial } from '../dial.node.ts'
+export { type DoctorReport, doctor } from './doctor.ts'
 export { FileLockedError } from './file-update.ts'
 export { dynamic, forwardLocal, forwardRemote, LocalListener, type LocalListenOptions } from './forward.ts'
 export { type KnownHostsFileOptions, knownHostsFile } from './known-hosts-file.ts'

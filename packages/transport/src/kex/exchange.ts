@@ -90,6 +90,8 @@ export class KeyExchange {
   /** Takes the peer's KEXINIT and gives our first message, if we begin. Throws NegotiationError. */
   begin(theirs: KexInit, theirPayload: Uint8Array, peer: PeerFacts): Uint8Array | undefined {
     const { role, crypto, known, trace, policy } = this.#config
+    trace?.({ layer: 'transport', type: 'proposal', direction: 'out', lists: listsOf(this.#ours) })
+    trace?.({ layer: 'transport', type: 'proposal', direction: 'in', lists: listsOf(theirs) })
     const negotiated = negotiate({
       role,
       ours: this.#ours,
@@ -225,4 +227,10 @@ function named<T extends { readonly name: string }>(entries: readonly T[], name:
   const found = entries.find((entry) => entry.name === name)
   if (found === undefined) throw new UsageError(`the crypto provider has no ${JSON.stringify(name)}`)
   return found
+}
+
+function listsOf(proposal: object): Record<string, readonly string[]> {
+  return Object.fromEntries(
+    Object.entries(proposal).filter((entry): entry is [string, readonly string[]] => Array.isArray(entry[1])),
+  )
 }
