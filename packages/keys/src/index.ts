@@ -104,7 +104,7 @@ export {
   publicKeyToCryptoKey,
   type WebCryptoKey,
 } from './signers/web-crypto.ts'
-export { parseAddress } from './trust/addresses.ts'
+export { inRanges, parseAddress } from './trust/addresses.ts'
 export {
   type AllowedSigner,
   type AllowedSigners,

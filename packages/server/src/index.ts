@@ -49,6 +49,7 @@ export {
   type ServerOptions,
 } from './options.ts'
 export { defaultPenalties, type Offence, Penalties, type PenaltyLimits } from './penalties.ts'
+export { type ProxyHeader, readProxyHeader } from './proxy-protocol.ts'
 export { beginServing, serve } from './serve.ts'
 export { ServerConnection } from './server-connection.ts'
 export { ServerProcess, type SignalEnd } from './server-process.ts'

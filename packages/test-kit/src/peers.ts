@@ -62,6 +62,7 @@ const probes = {
   tinyproxy: { program: 'tinyproxy', args: ['-v'], version: /\d\S*/, debian: 'tinyproxy-bin' },
   // It has no flag for its version.
   microsocks: { program: 'microsocks', args: ['-h'], version: /MicroSocks/, debian: 'microsocks' },
+  haproxy: { program: 'haproxy', args: ['-v'], version: /\d\S*/, debian: 'haproxy' },
   sshfs: { program: 'sshfs', args: ['--version'], version: /\d\S*/, debian: 'sshfs' },
   /** A package of this project's own: prebuilt for the usual platforms. */
   russh: {

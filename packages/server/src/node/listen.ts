@@ -2,11 +2,13 @@
 
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { PipeAddresses } from '@hawser/session'
 import { fromNodeSocket } from '@hawser/session/node'
 import { StartupGate } from '../limits.ts'
 import { type CheckedServerOptions, checkServerOptions, type ServerOptions } from '../options.ts'
 import { Penalties } from '../penalties.ts'
 import { ServerConnection } from '../server-connection.ts'
+import { type ProxyProtocolOptions, takeProxyHeader, trustedProxies } from './proxied.ts'
 
 export interface ListenOptions extends ServerOptions {
   /** 0 lets the system choose; see {@link Listener.port}. */
@@ -14,6 +16,8 @@ export interface ListenOptions extends ServerOptions {
   /** Address to listen on. Default 127.0.0.1, this machine only; `0.0.0.0` or `::` is for everybody. */
   readonly host?: string
   readonly backlog?: number
+  /** Proxies in front that say whose connections they carry (PROXY protocol, versions 1 and 2). Default: none; headers are refused. */
+  readonly proxyProtocol?: ProxyProtocolOptions
   /** Each connection at its first byte; nobody has logged in yet. */
   readonly onConnection?: (connection: ServerConnection) => void
   /** Each connection once somebody has logged in. */
@@ -40,6 +44,9 @@ export class Listener {
   readonly #gate: StartupGate
   readonly #penalties: Penalties | undefined
   readonly #connections = new Set<ServerConnection>()
+  readonly #isProxy: (address: string | undefined) => boolean
+  /** Sockets of proxies that have not said whose they are. */
+  readonly #unnamed = new Set<Socket>()
 
   constructor(options: CheckedServerOptions, listening: ListenOptions) {
     this.#options = options
@@ -47,6 +54,8 @@ export class Listener {
     this.#gate = new StartupGate(options.limits.startups, Math.random)
     const { penalties } = options.limits
     this.#penalties = penalties === false ? undefined : new Penalties(penalties, () => performance.now())
+    const { proxyProtocol } = listening
+    this.#isProxy = proxyProtocol === undefined ? () => false : trustedProxies(proxyProtocol)
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#connected(socket))
   }
 
@@ -82,6 +91,7 @@ export class Listener {
   /** Takes no more connections and closes those that there are; settles when all are gone. Again: waits for the same. */
   async close(): Promise<void> {
     const closed = this.#server.listening ? once(this.#server.close(), 'close') : undefined
+    for (const socket of this.#unnamed) socket.destroy()
     await Promise.all([...this.#connections].map((connection) => connection.close('the server shuts down')))
     await closed
   }
@@ -92,14 +102,36 @@ export class Listener {
 
   #connected(socket: Socket): void {
     const { remoteAddress } = socket
-    const penalty = this.#penalties?.left(remoteAddress) ?? 0
+    if (!this.#isProxy(remoteAddress)) return this.#enter(socket, remoteAddress, {})
+    const leave = this.#gate.enter()
+    if (leave === undefined)
+      return this.#drop(socket, 'startups', `${this.#gate.waiting} others are not logged in`)
+    this.#unnamed.add(socket)
+    takeProxyHeader(socket, this.#listening.proxyProtocol?.timeoutMs).then(
+      (addresses) => {
+        this.#unnamed.delete(socket)
+        leave()
+        // Its own connections (is the server alive?) end without a login, and it is not to pay for that.
+        this.#enter(socket, addresses?.remoteAddress, addresses ?? {})
+      },
+      (error: Error) => {
+        this.#unnamed.delete(socket)
+        leave()
+        this.#drop(socket, 'proxy-header', error.message)
+      },
+    )
+  }
+
+  /** `source` pays for what the connection does; `addresses` are in place of the socket's. */
+  #enter(socket: Socket, source: string | undefined, addresses: PipeAddresses): void {
+    const penalty = this.#penalties?.left(source) ?? 0
     if (penalty > 0)
       return this.#drop(socket, 'penalties', `${Math.ceil(penalty / 1000)} s are left of its penalty`)
     const leave = this.#gate.enter()
     if (leave === undefined)
       return this.#drop(socket, 'startups', `${this.#gate.waiting} others are not logged in`)
     const { onConnection, onReady, onConnectionError } = this.#listening
-    const connection = new ServerConnection(fromNodeSocket(socket), this.#options)
+    const connection = new ServerConnection(Object.assign(fromNodeSocket(socket), addresses), this.#options)
     this.#connections.add(connection)
     connection.ready.then(
       () => {
@@ -113,7 +145,7 @@ export class Listener {
       this.#connections.delete(connection)
       const { error } = connection.session
       const offence = connection.offence
-      if (offence !== undefined) this.#penalties?.punish(remoteAddress, offence)
+      if (offence !== undefined) this.#penalties?.punish(source, offence)
       if (error !== undefined) onConnectionError?.(error, connection)
     })
     onConnection?.(connection)
