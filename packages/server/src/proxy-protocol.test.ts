@@ -2,6 +2,7 @@ import { ProtocolError } from '@hawser/wire'
 import { describe, expect, test } from 'vitest'
 import { readProxyHeader } from './proxy-protocol.ts'
 
+const zeros = (length: number): number[] => Array.from({ length }, () => 0)
 const text = (line: string): Uint8Array => new TextEncoder().encode(line)
 const signature = [13, 10, 13, 10, 0, 13, 10, 0x51, 0x55, 0x49, 0x54, 10]
 /** A header of version 2. */
@@ -12,20 +13,7 @@ const binary = (
   announced = rest.length,
 ): Uint8Array => Uint8Array.of(...signature, command, kind, announced >> 8, announced & 0xff, ...rest)
 const four = [203, 0, 113, 9, 10, 0, 0, 1, 0xd4, 0x31, 0, 22]
-const six = [
-  0x20,
-  1,
-  0xd,
-  0xb8,
-  ...new Array<number>(11).fill(0),
-  7,
-  ...new Array<number>(15).fill(0),
-  1,
-  0,
-  9,
-  0,
-  22,
-]
+const six = [0x20, 1, 0xd, 0xb8, ...zeros(11), 7, ...zeros(15), 1, 0, 9, 0, 22]
 
 describe('a header is read', () => {
   test.each<[string, Uint8Array, unknown]>([
@@ -85,7 +73,7 @@ describe('a header is refused', () => {
     ['another version', binary(0x31, 0x11, four)],
     ['another command', binary(0x22, 0x11, four)],
     ['UDP', binary(0x21, 0x12, four)],
-    ['a Unix socket', binary(0x21, 0x31, new Array<number>(216).fill(0))],
+    ['a Unix socket', binary(0x21, 0x31, zeros(216))],
     ['fewer bytes than addresses need', binary(0x21, 0x11, four.slice(1))],
     ['IPv6 with the bytes of IPv4', binary(0x21, 0x21, four)],
     ['more than the limit, before it has come', binary(0x21, 0x11, [], 2_049)],
