@@ -1,6 +1,9 @@
 /** The interop matrix: one algorithm at a time between Hawser and OpenSSH, in both directions. */
 
 import { deepStrictEqual } from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Client, connect } from '@hawser/client'
 import { type AlgorithmNames, defaultProvider, defaults, insecure, supported } from '@hawser/crypto'
 import { parsePrivateKey, parsePublicKey, type Signer } from '@hawser/keys'
@@ -9,10 +12,12 @@ import {
   type KeyFileType,
   Rng,
   type RunResult,
+  removeFolder,
   runSsh,
   type Sshd,
   sharedKeyFile,
   startSshd,
+  temporaryFolder,
 } from '@hawser/test-kit'
 import type { Negotiated } from '@hawser/transport'
 
@@ -107,6 +112,7 @@ export class Ends {
   readonly #server: Listener
   /** What our server saw, by user name: each run of ssh has a name of its own. */
   readonly #logins: Map<string, SeenLogin>
+  readonly #folder = temporaryFolder('matrix')
   #runs = 0
 
   private constructor(server: Listener, logins: Map<string, SeenLogin>) {
@@ -146,6 +152,7 @@ export class Ends {
   async stop(): Promise<void> {
     for (const sshd of this.#sshds.values()) await (await sshd).stop()
     await this.#server.close()
+    removeFolder(this.#folder)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -154,8 +161,10 @@ export class Ends {
 
   async #ourClient(row: Row): Promise<void> {
     const sshd = await this.#sshd(row.userAlgorithm)
+    const before = sshd.log().length
     const hostKeys = [...sshd.hostKeys.values()].map((key) => key.publicLine)
     await this.ourClientTo({ port: sshd.port, user: sshd.user, hostKeys }, row)
+    await namedIn(() => sshd.log().slice(before), row, 'sshd')
   }
 
   /** Our client, held to `row`, runs the program on a server. */
@@ -185,9 +194,10 @@ export class Ends {
     )
   }
 
-  #ourServer(row: Row): Promise<void> {
+  async #ourServer(row: Row): Promise<void> {
     const { kex, cipher, mac, serverHostKey } = row.algorithms
-    return this.theirClient(row, ({ port, user, input }) =>
+    const log = join(this.#folder, `ssh-${this.#runs}.log`)
+    await this.theirClient(row, ({ port, user, input }) =>
       runSsh({
         port,
         user,
@@ -202,8 +212,10 @@ export class Ends {
         ...(mac === undefined ? {} : { macs: mac }),
         ...(serverHostKey === undefined ? {} : { hostKeyAlgorithms: serverHostKey }),
         ...(row.userAlgorithm === undefined ? {} : { publicKeyAlgorithms: [row.userAlgorithm] }),
+        flags: ['-vv', '-E', log],
       }),
     )
+    await namedIn(() => readFileSync(log, 'utf8'), row, 'ssh')
   }
 
   /** A client that `run` starts, held to `row` by it, runs the program on our server. */
@@ -228,6 +240,7 @@ export class Ends {
       this.#sshds.get(name) ??
       startSshd({
         extra: oldOnes,
+        logLevel: 'DEBUG',
         hostKeys: userAlgorithm === undefined ? hostKeyTypes : ['ed25519'],
         userKeys: userKeyTypes,
         ...(userAlgorithm === undefined ? {} : { publicKeyAlgorithms: [userAlgorithm] }),
@@ -235,6 +248,20 @@ export class Ends {
     this.#sshds.set(name, started)
     return started
   }
+}
+
+/** What OpenSSH itself says was agreed on; its log may come a moment after the program's output. */
+async function namedIn(log: () => string, { negotiated, userAlgorithm }: Row, who: string): Promise<void> {
+  const { kex, serverHostKey, cipherIn, macIn } = negotiated
+  const lines = [
+    ...(kex === undefined ? [] : [`kex: algorithm: ${kex}`]),
+    ...(serverHostKey === undefined ? [] : [`kex: host key algorithm: ${serverHostKey}`]),
+    ...(cipherIn === undefined ? [] : [`cipher: ${cipherIn} MAC: ${macIn === '' ? '<implicit>' : macIn} `]),
+    ...(userAlgorithm === undefined || who === 'ssh' ? [] : [`pkalg ${userAlgorithm} `]),
+  ]
+  const missing = (): string[] => lines.filter((line) => !log().includes(line))
+  for (let i = 0; i < 100 && missing().length > 0; i++) await pause(10)
+  deepStrictEqual(missing(), [], `the log of ${who} does not say so`)
 }
 
 interface Outcome {
@@ -256,7 +283,9 @@ async function outcomeOf(client: Client): Promise<Outcome> {
       await writer.close()
     })(),
   ])
-  return outcome(stdout, stderr.toString(), (await process.exit).code)
+  // A verbose sshd writes some of its own log there.
+  const own = stderr.toString().replace(/^debug\d: .*\r?\n/gm, '')
+  return outcome(stdout, own, (await process.exit).code)
 }
 
 /** In words where the bytes are right, so that a difference can be read. */
