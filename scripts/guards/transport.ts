@@ -111,8 +111,8 @@ export const transport = guardsOf('transport', [
   ],
   [
     'KEXINIT first under strict key exchange',
-    'transport.ts',
-    'this.#strict && seq !== 0',
+    'first-flags.ts',
+    'strict && seq !== 0',
     never,
     'rules.test.ts',
     'refuses anything before KEXINIT',
@@ -128,8 +128,8 @@ export const transport = guardsOf('transport', [
   [
     'strict is decided once',
     'transport.ts',
-    'if (first) this.#readFlags(theirs, seq)',
-    'this.#readFlags(theirs, seq)',
+    'if (first) {\n      const flags',
+    '{\n      const flags',
     'rules.test.ts',
     'is decided by the first KEXINIT alone',
   ],

@@ -11,7 +11,8 @@ import {
   UsageError,
 } from '@hawser/wire'
 import type { TransportEvent } from './event.ts'
-import { extInfoMarker, PeerExtensions, strictMarker, userExtInfo } from './ext-info.ts'
+import { PeerExtensions, userExtInfo } from './ext-info.ts'
+import { firstFlags } from './first-flags.ts'
 import { checkHostKey, checkSignatureBlob, type HostProof, proofOf } from './host-key.ts'
 import { type Ident, IdentReader } from './ident.ts'
 import { KeyExchange, messageName, type NewKeys } from './kex/exchange.ts'
@@ -23,7 +24,6 @@ import {
   extInfo,
   farewell,
   ignore,
-  type KexInit,
   kexInit,
   newKeys,
   ping,
@@ -435,7 +435,11 @@ export class Transport {
   #kexInit(payload: Uint8Array, seq: number): void {
     const theirs = kexInit.decode(payload)
     const first = this.#receiving === 'first-kexinit'
-    if (first) this.#readFlags(theirs, seq)
+    if (first) {
+      const flags = firstFlags(theirs, this.#config.role === 'client' ? 'server' : 'client', seq)
+      this.#strict = flags.strict
+      this.#peerTakesExtInfo = flags.takesExtInfo
+    }
     if (!this.#authenticated) this.#patience.exchange()
     this.#rekey('the peer asked for it')
     const message = this.#current().begin(theirs, payload, {
@@ -445,17 +449,6 @@ export class Transport {
     })
     this.#receiving = first ? (this.#strict ? 'first-kex-strict' : 'first-kex') : 'kex'
     if (message !== undefined) this.#write(message)
-  }
-
-  /** What the first KEXINIT alone decides: strict key exchange and EXT_INFO. */
-  #readFlags(theirs: KexInit, seq: number): void {
-    const peer = this.#config.role === 'client' ? 'server' : 'client'
-    this.#strict = theirs.kexAlgorithms.includes(strictMarker[peer])
-    this.#peerTakesExtInfo = theirs.kexAlgorithms.includes(extInfoMarker[peer])
-    if (this.#strict && seq !== 0)
-      throw new ProtocolError(
-        `strict key exchange: KEXINIT came as packet ${seq}, nothing may come before it; somebody may be in the middle`,
-      )
   }
 
   #kexStep(number: number, payload: Uint8Array): TransportEvent | undefined {
