@@ -177,7 +177,7 @@ export const server = guardsOf('server', [
   [
     'start-ups of a listener',
     'node/listen.ts',
-    'leave === undefined',
+    'place === undefined',
     never,
     'node/node.test.ts',
     'connections beyond the start-ups',

@@ -83,6 +83,8 @@ describe('the first key exchange', () => {
       'out kexInit',
       'ident',
       'in kexInit',
+      'proposal',
+      'proposal',
       'negotiated',
       'out kexEcdhInit',
       'in kexEcdhReply',

@@ -104,8 +104,7 @@ export class Listener {
     const { remoteAddress } = socket
     if (!this.#isProxy(remoteAddress)) return this.#enter(socket, remoteAddress, {})
     const leave = this.#gate.enter()
-    if (leave === undefined)
-      return this.#drop(socket, 'startups', `${this.#gate.waiting} others are not logged in`)
+    if (leave === undefined) return this.#tooMany(socket)
     this.#unnamed.add(socket)
     takeProxyHeader(socket, this.#listening.proxyProtocol?.timeoutMs).then(
       (addresses) => {
@@ -122,26 +121,29 @@ export class Listener {
     )
   }
 
+  #tooMany(socket: Socket): void {
+    this.#drop(socket, 'startups', `${this.#gate.waiting} others are not logged in`)
+  }
+
   /** `source` pays for what the connection does; `addresses` are in place of the socket's. */
   #enter(socket: Socket, source: string | undefined, addresses: PipeAddresses): void {
     const penalty = this.#penalties?.left(source) ?? 0
     if (penalty > 0)
       return this.#drop(socket, 'penalties', `${Math.ceil(penalty / 1000)} s are left of its penalty`)
-    const leave = this.#gate.enter()
-    if (leave === undefined)
-      return this.#drop(socket, 'startups', `${this.#gate.waiting} others are not logged in`)
+    const place = this.#gate.enter()
+    if (place === undefined) return this.#tooMany(socket)
     const { onConnection, onReady, onConnectionError } = this.#listening
     const connection = new ServerConnection(Object.assign(fromNodeSocket(socket), addresses), this.#options)
     this.#connections.add(connection)
     connection.ready.then(
       () => {
-        leave()
+        place()
         onReady?.(connection)
       },
-      () => leave(), // the error is told below, once the connection is over
+      () => place(), // the error is told below, once the connection is over
     )
     void connection.closed.then(() => {
-      leave()
+      place()
       this.#connections.delete(connection)
       const { error } = connection.session
       const offence = connection.offence
