@@ -68,7 +68,8 @@ class End {
       `${this.#name}: ${this.mux.queued} bytes wait`,
     )
     demand(
-      this.#tokens.length <= limits.maxPendingRequests,
+      // Four more for each channel beyond the first.
+      this.#tokens.length <= limits.maxPendingRequests + 4 * (limits.maxChannels - 1),
       `${this.#name}: ${this.#tokens.length} requests wait`,
     )
     if (error === undefined) return
