@@ -119,7 +119,7 @@ describe('check-arrows refuses', () => {
       'another module of Node in a Node file',
       'session/src/planted.node.ts',
       `import 'node:fs'`,
-      'imports node:fs; the Node files of session may import node:stream, node:net, node:events, node:diagnostics_channel',
+      'imports node:fs; the Node files of session may import node:stream, node:net, node:events, node:diagnostics_channel, node:worker_threads',
     ],
     [
       'Node without its prefix',
