@@ -27,6 +27,7 @@ import { parseArgs } from 'node:util'
 import { findProgram, sharedKeyFile, startSshd } from '@hawser/test-kit'
 import { type Cost, median, pinProcess, runProgram, startServerProgram, timeCommand } from './lib/measure.ts'
 import { nativeSsh2 } from './lib/native-ssh2.ts'
+import type { Result } from './lib/report.ts'
 
 const { values } = parseArgs({
   options: {
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     files: { type: 'string', default: '10000' },
     delay: { type: 'string', default: '100' },
+    json: { type: 'boolean', default: false },
   },
 })
 const mib = Number(values.mib)
@@ -295,6 +297,19 @@ async function measureRow(row: Row): Promise<void> {
     if (list.length === 0) continue
     const speed = speeds.get(contender) as number
     const bulk = row.unit === 'MiB/s'
+    if (values.json) {
+      // CPU seconds per 1,000 are milliseconds for one.
+      const cpu = median(list.map((r) => r.cpu / (r.amount / (bulk ? 2 ** 30 : 1000))))
+      const found: Result = {
+        work: row.work,
+        unit: row.unit,
+        name: contender.name,
+        speed: bulk ? speed / 1_048_576 : speed,
+        cpu,
+      }
+      process.stdout.write(`${JSON.stringify(found)}\n`)
+      continue
+    }
     const shown = (bulk ? speed / 1_048_576 : speed).toFixed(bulk ? 1 : 0)
     const cpu = median(list.map((r) => r.cpu / (r.amount / (bulk ? 2 ** 30 : 1000))))
     const grown = Math.max(...list.map((r) => r.grown ?? 0))

@@ -11,6 +11,9 @@ export interface Cost {
   readonly seconds: number
   /** CPU of the measured process alone. */
   readonly cpu: number
+  /** Milliseconds that half, and 99 of 100, of the operations needed at most. */
+  readonly p50?: number
+  readonly p99?: number
 }
 
 const taskset = findProgram('taskset')

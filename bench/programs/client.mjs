@@ -65,8 +65,17 @@ function upload(client) {
   })
 }
 
+/** Milliseconds of each operation. */
+const latencies = []
+
+async function timed(work) {
+  const start = performance.now()
+  await work()
+  latencies.push(performance.now() - start)
+}
+
 async function handshakes() {
-  for (let i = 0; i < o.count; i++) await closed(await connect())
+  for (let i = 0; i < o.count; i++) await timed(async () => closed(await connect()))
   return o.count
 }
 
@@ -82,7 +91,55 @@ function exec(client, command) {
 }
 
 async function execs(client) {
-  for (let i = 0; i < o.count; i++) await exec(client, o.command ?? 'true')
+  for (let i = 0; i < o.count; i++) await timed(() => exec(client, o.command ?? 'true'))
+  return o.count
+}
+
+function echoing(client) {
+  return new Promise((resolve, reject) =>
+    client.exec('echo', (error, stream) => (error ? reject(error) : resolve(stream))),
+  )
+}
+
+/** One byte there and back, the next when it is back. */
+async function bytes(client) {
+  const stream = await echoing(client)
+  const byte = Buffer.of(1)
+  for (let i = 0; i < o.count; i++)
+    await timed(
+      () =>
+        new Promise((resolve) => {
+          stream.once('data', resolve)
+          stream.write(byte)
+        }),
+    )
+  stream.end()
+  return o.count
+}
+
+/** Writes of 64 bytes, as many as the stream takes, until all are back. */
+async function echoes(client) {
+  const stream = await echoing(client)
+  const chunk = Buffer.alloc(64)
+  let left = o.count
+  let back = 0
+  const more = () => {
+    while (left > 0) {
+      left--
+      if (!stream.write(chunk)) {
+        stream.once('drain', more)
+        return
+      }
+    }
+  }
+  await new Promise((resolve) => {
+    stream.on('data', (data) => {
+      back += data.length
+      if (back === o.count * chunk.length) resolve()
+    })
+    more()
+  })
+  stream.end()
   return o.count
 }
 
@@ -92,10 +149,16 @@ async function measure(work) {
   const amount = await work()
   const seconds = Number(process.hrtime.bigint() - start) / 1e9
   const { user, system } = process.cpuUsage(cpu)
-  return { amount, seconds, cpu: (user + system) / 1e6, rss: process.memoryUsage.rss() }
+  return { amount, seconds, cpu: (user + system) / 1e6, rss: process.memoryUsage.rss(), ...percentiles() }
 }
 
-const works = { download, upload, execs }
+function percentiles() {
+  if (latencies.length === 0) return {}
+  const sorted = latencies.sort((a, b) => a - b)
+  return { p50: sorted[sorted.length >> 1], p99: sorted[Math.floor(sorted.length * 0.99)] }
+}
+
+const works = { download, upload, execs, bytes, echoes }
 let result
 if (o.work === 'handshakes') {
   await closed(await connect())

@@ -1,4 +1,4 @@
-// One server of an ssh2-shaped module: prints `{"port"}`, serves `down MIB`, `up` and `true`, and on SIGTERM prints what it cost.
+// One server of an ssh2-shaped module: prints `{"port"}`, serves `down MIB`, `up`, `echo` and `true`, and on SIGTERM prints what it cost.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
@@ -21,6 +21,9 @@ const server = new Server({ hostKeys: [readFileSync(o.hostKey)] }, (connection) 
         if (verb === 'down') send(stream, Number(mib) * 1_048_576)
         else if (verb === 'up') {
           stream.resume()
+          stream.on('end', () => finish(stream))
+        } else if (verb === 'echo') {
+          stream.on('data', (data) => stream.write(data))
           stream.on('end', () => finish(stream))
         } else finish(stream)
       })
