@@ -102,18 +102,10 @@ export class SftpReadStream extends Readable implements ReadStream {
     this.#ahead.start()
   }
 
-  /**
-   * Ends, but not while a slower writer holds the stream up, and a round trip after the last data, as where each read waits for the one
-   * before: programs take `end` for the moment when what they pipe into has all of it.
-   */
+  /** Ends, but not while a slower writer holds the stream up: programs take `end` for the moment when what they pipe into has all of it. */
   #finish(): void {
-    const end = (): void => {
-      if (!this.destroyed) this.push(null)
-    }
-    this.#calls.link.request({ type: 'fstat', handle: this.handle as Buffer }, () => {
-      if (this.isPaused()) this.once('resume', end)
-      else end()
-    })
+    if (this.isPaused()) this.once('resume', () => this.destroyed || this.push(null))
+    else this.push(null)
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
