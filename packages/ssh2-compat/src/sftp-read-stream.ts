@@ -95,17 +95,11 @@ export class SftpReadStream extends Readable implements ReadStream {
       onData: (bytes) => this.push(asBuffer(bytes)),
       onEnd: (error) => {
         this.#calls.answered()
-        if (error === undefined) this.#finish()
+        if (error === undefined) this.push(null)
         else fail(this, requestFailure(error))
       },
     })
     this.#ahead.start()
-  }
-
-  /** Ends, but not while a slower writer holds the stream up: programs take `end` for the moment when what they pipe into has all of it. */
-  #finish(): void {
-    if (this.isPaused()) this.once('resume', () => this.destroyed || this.push(null))
-    else this.push(null)
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
