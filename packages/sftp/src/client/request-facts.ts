@@ -33,8 +33,8 @@ export function refusal(paths: Paths, op: string, reply: ReplyFields<'status'>):
 /** Why a request is not sent at all. */
 export function badPath(paths: Paths, op: string): UsageError | undefined {
   for (const path of paths) {
-    if (path.length > sftpLimits.path)
-      return new UsageError(`${op}: a path of ${path.length} bytes; the most is ${sftpLimits.path}`)
+    if (path.length > sftpLimits.sentPath)
+      return new UsageError(`${op}: a path of ${path.length} bytes; the most is ${sftpLimits.sentPath}`)
     if (path.includes(0)) return new UsageError(`${op}: a path must not contain a NUL byte`)
   }
   return undefined

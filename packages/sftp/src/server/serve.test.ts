@@ -189,6 +189,21 @@ describe('serveSftp', () => {
     expect(await client.reply(3)).toMatchObject({ type: 'attrs', attrs: { size: 1n } })
   })
 
+  test('a path may have 4,096 bytes unless wished otherwise, in every request', async () => {
+    const seen: number[] = []
+    const see = (path: { readonly bytes: Uint8Array }): undefined => void seen.push(path.bytes.length)
+    const client = new RawClient({ mkdir: see, rename: (one, two) => void [see(one), see(two)] })
+    const longest = bytes('/'.repeat(4_096))
+    const longer = bytes('/'.repeat(4_097))
+    client.send('mkdir', { id: 1, path: longer, attrs })
+    client.send('rename', { id: 2, oldpath: longest, newpath: longer })
+    client.send('rename', { id: 3, oldpath: longest, newpath: longest })
+    expect([code(await client.reply(1)), code(await client.reply(2)), code(await client.reply(3))]).toEqual([
+      5, 5, 0,
+    ])
+    expect(seen).toEqual([4_096, 4_096])
+  })
+
   test('handles that were never given, were closed, are of another kind or another session', async () => {
     const files = memory({ files: { f: 'content' } }) as SftpHandlers
     const [one, two] = [new RawClient(files), new RawClient(files)]

@@ -13,7 +13,7 @@ import { WriteMemory } from './write-memory.ts'
 export interface ServeSftpOptions {
   /** Files and directories that the client may have open. Default: 1,024. */
   readonly maxHandles?: number
-  /** Bytes of a path. Default: 32 KiB. */
+  /** Bytes of a path. Default: 4,096, Linux's PATH_MAX. */
   readonly maxPathLength?: number
   /** Bytes of one packet; reads and writes are up to 2 KiB shorter. Default: 257 KiB. */
   readonly maxPacket?: number
