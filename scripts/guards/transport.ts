@@ -7,7 +7,7 @@ export const transport = guardsOf('transport', [
   [
     'the length of a line',
     'ident.ts',
-    'this.#length === identLimits.line',
+    'this.#length + 2 > this.#longest',
     never,
     'ident.test.ts',
     'what is refused an endless line',

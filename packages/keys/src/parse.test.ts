@@ -91,6 +91,24 @@ describe.each(providers)('parsePrivateKey over %s', (_name, crypto) => {
         )
   })
 
+  test('Argon2 may fill 1 GiB unless wished otherwise, and take a quarter of it at once', () => {
+    const asking = (memory: number, passes: number): string =>
+      files.ppk3Encrypted
+        .replace(/Argon2-Memory: \d+/, `Argon2-Memory: ${memory}`)
+        .replace(/Argon2-Passes: \d+/, `Argon2-Passes: ${passes}`)
+    for (const [memory, passes] of [
+      [262_144, 5],
+      [262_145, 1],
+      [8, 131_073],
+    ] as const)
+      expect(codeOf(() => parsePrivateKey(asking(memory, passes), { passphrase, crypto }))).toBe(
+        'SSH_KEY_KDF_LIMIT',
+      )
+    expect(codeOf(() => parsePrivateKey(asking(1_024, 3), { passphrase, crypto }))).toBe(
+      'SSH_KEY_PASSPHRASE_WRONG',
+    )
+  })
+
   test('a wrong passphrase is told from a missing one, and from a limit on the key derivation', () => {
     for (const name of ['ed25519Encrypted', 'ed25519Gcm'] as const) {
       const cipher = name === 'ed25519Gcm' ? 'aes128-gcm@openssh.com' : 'aes256-ctr'

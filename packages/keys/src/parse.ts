@@ -30,7 +30,7 @@ export interface ParseOptions extends PrivateKeyOptions {
   readonly maxKdfIterations?: number
   /** The most bytes of memory that Argon2 (PPK) or scrypt (PKCS#8) may take. Default: 256 MiB. */
   readonly maxKdfMemory?: number
-  /** The most bytes that they may fill, which is memory times passes. Default: 2 GiB, up to ten seconds of Argon2. */
+  /** The most bytes that they may fill, which is memory times passes. Default: 1 GiB, up to five seconds of Argon2. */
   readonly maxKdfWork?: number
 }
 
@@ -138,7 +138,7 @@ function readOptionsOf(options: ParseOptions, passphrase: Uint8Array | undefined
     maxKdfRounds: options.maxKdfRounds ?? opensshDefaults.maxRounds,
     maxKdfIterations: options.maxKdfIterations ?? 2_000_000,
     maxKdfMemory: options.maxKdfMemory ?? 256 * 1_048_576,
-    maxKdfWork: options.maxKdfWork ?? 2048 * 1_048_576,
+    maxKdfWork: options.maxKdfWork ?? 1024 * 1_048_576,
   }
 }
 

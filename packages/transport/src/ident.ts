@@ -16,8 +16,10 @@ export interface Ident {
 }
 
 export const identLimits = {
-  /** RFC 4253 §4.2 allows 255; old servers send more, OpenSSH reads up to 8,192. */
+  /** A line of a server with its end: RFC 4253 §4.2 allows 255; old servers send more, OpenSSH reads up to 8,192. */
   line: 8_192,
+  /** The line of a client with its end (RFC 4253 §4.2). */
+  clientLine: 255,
   /** Lines that a server may send before its identification. */
   lines: 50,
   /** Bytes of those lines together. */
@@ -31,6 +33,7 @@ const prefix = latin1Encode('SSH-')
 /** Reads lines byte by byte, however they are cut, until one is the peer's identification. */
 export class IdentReader {
   readonly #role: 'client' | 'server'
+  readonly #longest: number
   readonly #greeting: string[] = []
   #line: Uint8Array = new Uint8Array(256)
   #length = 0
@@ -40,6 +43,7 @@ export class IdentReader {
   /** `role` is ours: only a client accepts lines before the identification. */
   constructor(role: 'client' | 'server') {
     this.#role = role
+    this.#longest = role === 'server' ? identLimits.clientLine : identLimits.line
   }
 
   /** Lines that came before the identification, so far. */
@@ -70,8 +74,9 @@ export class IdentReader {
   }
 
   #append(byte: number): void {
-    if (this.#length === identLimits.line)
-      throw this.#error(`an identification line longer than ${identLimits.line} bytes`)
+    // One for this byte, one for the end of the line.
+    if (this.#length + 2 > this.#longest)
+      throw this.#error(`an identification line longer than ${this.#longest} bytes`)
     if (this.#role === 'client' && ++this.#total > identLimits.greeting + identLimits.line)
       throw this.#error(`more than ${identLimits.greeting} bytes before the identification`)
     if (this.#length === this.#line.length) {
