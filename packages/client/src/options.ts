@@ -69,7 +69,10 @@ export interface ConnectOptions extends IncomingHandlers {
   readonly agentForward?: boolean
   /** Algorithms per category, best first; categories left out keep their defaults. A preset of @hawser/crypto is a value for it. */
   readonly algorithms?: Partial<AlgorithmNames>
-  /** What the connection must be: `{ requirePostQuantum: true }` ends with a PolicyError where the server has no such key exchange. */
+  /**
+   * What the connection must be: `{ requirePostQuantum: true }` ends with a PolicyError where the server has no such key exchange, and so
+   * does, unless `{ terrapin: 'allow' }`, a cipher that is not safe without the strict key exchange that old servers lack.
+   */
   readonly policy?: SecurityPolicy
   readonly crypto?: CryptoProvider
   /** Requests that keep the connection and notice its loss. Default: every 15 s, lost after 3; false: none. */

@@ -33,6 +33,8 @@ export function clientLink({ emitter, settings, socket, spentMs, failed, closed 
         auth: authOrder(settings, emitter, skipped),
         verifyHostKey: ({ key, first, changed }) => (first || changed ? settings.verifyHostKey(key) : true),
         algorithms: settings.algorithms,
+        // As ssh2 does; `debug` hears of it.
+        policy: { terrapin: 'allow' },
         readyTimeoutMs: settings.readyTimeout === 0 ? 0 : Math.max(1, settings.readyTimeout - spentMs),
         keepaliveIntervalMs: settings.keepaliveInterval,
         keepaliveMaxMissed: settings.keepaliveCountMax,

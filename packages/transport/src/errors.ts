@@ -35,19 +35,35 @@ export class NegotiationError extends ProtocolError {
   }
 }
 
-/** `requirePostQuantum`, and the peer has no such key exchange. Code `SSH_POLICY_POST_QUANTUM`. */
+/** Each policy that a connection can fall short of, and its code. */
+const policyCodes = {
+  requirePostQuantum: 'SSH_POLICY_POST_QUANTUM',
+  terrapin: 'SSH_POLICY_TERRAPIN',
+} as const
+
+/** What the peer offers is not what the option `policy` asks for. Code `SSH_POLICY_POST_QUANTUM` or `SSH_POLICY_TERRAPIN`. */
 export class PolicyError extends ProtocolError {
-  readonly policy = 'requirePostQuantum'
-  /** The post-quantum key exchanges that we offer, best first. */
+  /** The field of the option `policy`. */
+  readonly policy: keyof typeof policyCodes
+  /** What we offer, best first: key exchanges that hold against quantum computers, or ciphers. */
   readonly ours: readonly string[]
-  /** All key exchanges that the peer offers, best first. */
+  /** All key exchanges, or all ciphers, that the peer offers, best first. */
   readonly theirs: readonly string[]
 
-  constructor(ours: readonly string[], theirs: readonly string[]) {
-    super(
-      `the policy requires a post-quantum key exchange: we offer ${ours.join(',')}, the peer offers ${theirs.join(',') || 'none'}; update the peer, or drop policy.requirePostQuantum`,
-      { code: 'SSH_POLICY_POST_QUANTUM', disconnectReason: DisconnectReason.keyExchangeFailed },
-    )
+  constructor(
+    policy: keyof typeof policyCodes,
+    problem: string,
+    {
+      ours,
+      theirs,
+      fix,
+    }: { readonly ours: readonly string[]; readonly theirs: readonly string[]; readonly fix: string },
+  ) {
+    super(`${problem}: we offer ${ours.join(',')}, the peer offers ${theirs.join(',') || 'none'}; ${fix}`, {
+      code: policyCodes[policy],
+      disconnectReason: DisconnectReason.keyExchangeFailed,
+    })
+    this.policy = policy
     this.ours = ours
     this.theirs = theirs
   }

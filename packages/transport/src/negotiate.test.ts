@@ -99,6 +99,58 @@ describe('negotiation', () => {
     })
   })
 
+  describe('without strict key exchange', () => {
+    const chacha = 'chacha20-poly1305@openssh.com'
+    const cbc = { cipher: ['aes256-cbc'], mac: ['hmac-sha1-etm@openssh.com'] }
+    function agreed(
+      { cipher, mac = ['m1'] }: { readonly cipher: readonly string[]; readonly mac?: readonly string[] },
+      more: Partial<Parameters<typeof negotiate>[0]>,
+      back = { cipher, mac },
+    ) {
+      const lists: KexInit = {
+        ...base,
+        encryptionAlgorithmsClientToServer: cipher,
+        encryptionAlgorithmsServerToClient: back.cipher,
+        macAlgorithmsClientToServer: mac,
+        macAlgorithmsServerToClient: back.mac,
+      }
+      return () =>
+        negotiate({
+          ...{ role: 'client', ours: lists, theirs: lists, strict: false, refuseTerrapin: true, known },
+          aead: (name) => name === 'gcm' || name === chacha,
+          ...more,
+        })
+    }
+
+    test.each([
+      ['ChaCha20-Poly1305', agreed({ cipher: [chacha] }, {}), /, chacha20-poly1305@openssh.com would let/],
+      ['in one direction', agreed({ cipher: ['c1'] }, {}, { cipher: [chacha], mac: ['m1'] }), /chacha20/],
+      ['CBC with a MAC of the sealed packet', agreed(cbc, {}), /aes256-cbc with hmac-sha1-etm@openssh.com/],
+      ['that of a server', agreed({ cipher: [chacha] }, { role: 'server' }), /chacha20/],
+    ])('%s is refused, and the error says what to do', (_, attempt, said) => {
+      expect(attempt).toThrow(PolicyError)
+      expect(attempt).toThrow(said)
+      expect(attempt).toThrow(/CVE-2023-48795.*update the peer.*policy.terrapin/)
+      let error: unknown
+      try {
+        attempt()
+      } catch (thrown) {
+        error = thrown
+      }
+      expect(error).toMatchObject({ code: 'SSH_POLICY_TERRAPIN', policy: 'terrapin', disconnectReason: 3 })
+    })
+
+    test.each([
+      ['GCM', agreed({ cipher: ['gcm', chacha] }, {})],
+      ['CTR', agreed({ cipher: ['aes128-ctr', chacha], mac: ['hmac-sha1-etm@openssh.com'] }, {})],
+      ['CBC with a MAC of the clear packet', agreed({ ...cbc, mac: ['hmac-sha1'] }, {})],
+      ['everything with strict key exchange', agreed({ cipher: [chacha] }, { strict: true })],
+      ['what is allowed', agreed(cbc, { refuseTerrapin: false })],
+    ])('%s is taken', (_, attempt) => {
+      expect(attempt).not.toThrow()
+    })
+  })
+
   test('never chooses a marker', () => {
     for (const marker of [
       'ext-info-c',

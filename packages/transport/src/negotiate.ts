@@ -4,6 +4,7 @@ import type { AlgorithmNames } from '@hawser/crypto'
 import { type AlgorithmCategory, NegotiationError, PolicyError } from './errors.ts'
 import { isMarker } from './ext-info.ts'
 import type { KexInit } from './messages.ts'
+import { terrapinProne } from './terrapin.ts'
 
 /** What both sides agreed on, seen from our side: `Out` is what we send with. */
 export interface Negotiated {
@@ -32,6 +33,8 @@ export interface NegotiationInput {
   readonly known: AlgorithmNames
   /** Our key exchanges are post-quantum ones because a policy says so. */
   readonly postQuantumOnly?: boolean
+  /** Without strict key exchange, only ciphers are taken that need none. */
+  readonly refuseTerrapin?: boolean
 }
 
 type ListKey = {
@@ -88,12 +91,31 @@ export function negotiate(input: NegotiationInput): Negotiated {
     const has = servers instanceof Set ? servers : new Set(servers)
     const name = clients.find((candidate) => has.has(candidate))
     if (name === undefined && row.category === 'kex' && input.postQuantumOnly)
-      throw new PolicyError(our, their)
+      throw new PolicyError('requirePostQuantum', 'the policy requires a post-quantum key exchange', {
+        ours: our,
+        theirs: their,
+        fix: 'update the peer, or drop policy.requirePostQuantum',
+      })
     if (name === undefined)
       throw new NegotiationError(row.category, our, their, hintFor(row, role, their, input.known))
     chosen[row.category] = name
   }
+  if (!input.strict && input.refuseTerrapin === true) refuseTerrapin(input, terrapinProne(chosen))
   return Object.freeze({ ...chosen, strict: input.strict })
+}
+
+/** Nothing is sent by then but our KEXINIT, so that a client cannot take the next of its ciphers: the server has chosen the same one. */
+function refuseTerrapin({ ours, theirs }: NegotiationInput, prone: readonly string[]): void {
+  if (prone.length === 0) return
+  throw new PolicyError(
+    'terrapin',
+    `without strict key exchange, which the peer does not have, ${prone.join(' and ')} would let somebody in the middle take out packets unseen (CVE-2023-48795)`,
+    {
+      ours: ours.encryptionAlgorithmsClientToServer,
+      theirs: theirs.encryptionAlgorithmsClientToServer,
+      fix: "update the peer, leave the cipher out of algorithms.cipher, or take the risk by policy.terrapin 'allow'",
+    },
+  )
 }
 
 /**

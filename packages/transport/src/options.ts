@@ -34,6 +34,12 @@ export interface SecurityPolicy {
    * Throws {@link UsageError} when `algorithms.kex` names none.
    */
   readonly requirePostQuantum?: boolean
+  /**
+   * What happens where the peer has no strict key exchange and the two agree on a cipher that needs it (CVE-2023-48795, "Terrapin":
+   * ChaCha20-Poly1305, and CBC with a MAC of the sealed packet). `refuse` ends with `PolicyError`. Default: `refuse` as a client,
+   * `allow` as a server: there the client chooses, and clients of before 2024 choose ChaCha20. Either way the trace has a note.
+   */
+  readonly terrapin?: 'refuse' | 'allow'
 }
 
 export interface TransportOptions {

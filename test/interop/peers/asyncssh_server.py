@@ -10,6 +10,12 @@ spec = json.loads(sys.argv[1])
 PIPE = asyncio.subprocess.PIPE
 
 
+# As it was before CVE-2023-48795.
+if not spec.get("strict", True):
+    asyncssh.SSHServerConnection._get_extra_kex_algs = lambda _: [b"ext-info-s"]
+    asyncssh.SSHServerConnection._strict_kex = property(lambda _: False, lambda _, value: None)
+
+
 async def carry(source, target, finish=None):
     while data := await source.read(32768):
         target.write(data)
@@ -36,6 +42,7 @@ async def main():
         authorized_client_keys=spec["authorized_keys"],
         process_factory=serve,
         encoding=None,
+        **({"encryption_algs": spec["ciphers"]} if "ciphers" in spec else {}),
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

@@ -17,6 +17,7 @@ import { type KexInit, kexInit, messageNames } from '../messages.ts'
 import { guessedRight, type Negotiated, negotiate } from '../negotiate.ts'
 import type { TransportConfig } from '../options.ts'
 import type { Quirk } from '../quirks.ts'
+import { terrapinProne } from '../terrapin.ts'
 import { createKexMethod, type KexMethod, type KexResult, type KexStep } from './method.ts'
 
 /** What the exchange needs to know of the peer. */
@@ -100,7 +101,9 @@ export class KeyExchange {
       aead: (name) => named(crypto.ciphers, name).aead,
       known,
       postQuantumOnly: policy.requirePostQuantum === true,
+      refuseTerrapin: (policy.terrapin ?? (role === 'client' ? 'refuse' : 'allow')) !== 'allow',
     })
+    if (this.first && !peer.strict) this.#noteTerrapin(terrapinProne(negotiated))
     trace?.({
       layer: 'transport',
       type: 'negotiated',
@@ -111,6 +114,14 @@ export class KeyExchange {
     const method = this.#method(agreement, negotiated, theirPayload, peer)
     this.#agreed = { negotiated, agreement, method }
     return method.start()
+  }
+
+  #noteTerrapin(prone: readonly string[]): void {
+    this.#config.trace?.({
+      layer: 'transport',
+      type: 'note',
+      detail: `the peer has no strict key exchange, the cure for CVE-2023-48795, and should be updated; ${prone.length === 0 ? 'what was agreed does not need it' : `${prone.join(' and ')} would need it`}`,
+    })
   }
 
   /** Takes a message of the dance; undefined for a wrong guess, which leads nowhere. Throws ProtocolError. */
