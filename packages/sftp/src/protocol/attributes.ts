@@ -47,7 +47,11 @@ function readAttributes(r: Reader): Attributes {
     a.atime = r.uint32()
     a.mtime = r.uint32()
   }
-  if ((flags & AttributeFlag.extended) !== 0) a.extended = readExtended(r)
+  if ((flags & AttributeFlag.extended) !== 0) {
+    const extended = readExtended(r)
+    // No pairs are the same as none announced, which is how they are written.
+    if (extended.length > 0) a.extended = extended
+  }
   return a
 }
 
