@@ -1,7 +1,16 @@
 import { defineConfig, type Options } from 'tsup'
+import { loadLate } from './tsup.late.ts'
+
+interface More extends Options {
+  /** Modules that `require` loads at their first use only. */
+  readonly late?: RegExp
+}
 
 /** The one build of every published package: ESM, CJS and types, with shared chunks so that a class has one identity. */
-export function library(entry: Record<string, string>, more: Options = {}): ReturnType<typeof defineConfig> {
+export function library(
+  entry: Record<string, string>,
+  { late, ...more }: More = {},
+): ReturnType<typeof defineConfig> {
   return defineConfig({
     entry,
     format: ['esm', 'cjs'],
@@ -17,6 +26,7 @@ export function library(entry: Record<string, string>, more: Options = {}): Retu
     removeNodeProtocol: false,
     dts: { compilerOptions: { ignoreDeprecations: '6.0', customConditions: [] } },
     silent: true,
+    ...(late === undefined ? {} : { onSuccess: () => Promise.resolve(loadLate('dist', late)) }),
     ...more,
   })
 }

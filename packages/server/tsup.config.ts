@@ -1,3 +1,6 @@
 import { library } from '../../tsup.base.ts'
 
-export default library({ index: 'src/index.ts', node: 'src/node/index.ts' })
+export default library(
+  { index: 'src/index.ts', node: 'src/node/index.ts' },
+  { late: /^@hawser\/sftp(\/|$)|^node:child_process$/ },
+)

@@ -5,6 +5,7 @@ export default library(
   { index: 'src/index.ts', 'sftp-stream': 'src/sftp-stream.ts' },
   {
     // One file straight from esbuild: the footer must come after the exports, which Rollup and the splitter put last.
+    late: /^@hawser\//,
     splitting: false,
     treeshake: false,
     footer: ({ format }) => (format === 'cjs' ? { js: 'module.exports = module.exports.default;' } : {}),

@@ -54,6 +54,18 @@ describe('unpacked', () => {
       },
     )
 
+  test('require loads what a program starts with, and the rest when it is used', async () => {
+    const script = `
+      const loaded = () => [...new Set(Object.keys(require.cache).map((file) => /.*node_modules.(@[^/\\\\]+.[^/\\\\]+)/.exec(file)[1].replaceAll('\\\\', '/')))]
+      const { utils } = require('@hawser/ssh2-compat')
+      const first = loaded()
+      utils.generateKeyPairSync('ed25519')
+      console.log(JSON.stringify({ first, later: loaded().includes('@hawser/keys') }))`
+    const { code, stderr, text } = await run(process.execPath, ['-e', script], { cwd: project })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(text)).toEqual({ first: ['@hawser/ssh2-compat', '@hawser/http-agent'], later: true })
+  })
+
   test.each(formats)('%s through esbuild: no warnings, and the bundle runs', async (name) => {
     const place = programs(project, '@hawser/ssh2-compat')
     const outfile = join(place, `bundle-${name}`)

@@ -3,8 +3,6 @@
 import { argon2d, argon2i, argon2id } from '@noble/hashes/argon2.js'
 import type { Argon2Cost } from './backend.ts'
 
-const variants = { argon2d, argon2i, argon2id } as const
-
 /** `length` bytes; some 5 ms for each MiB and pass. Throws RangeError for costs, salts and lengths that there are none of. */
 export function argon2(
   password: Uint8Array,
@@ -13,7 +11,8 @@ export function argon2(
   length: number,
 ): Uint8Array {
   try {
-    return variants[variant](password, salt, {
+    // Here, not beside the imports: noble is loaded when it is needed.
+    return { argon2d, argon2i, argon2id }[variant](password, salt, {
       t: passes,
       m: memory,
       p: parallelism,

@@ -14,7 +14,7 @@ import {
   zlibDeflateInit,
   zlibInflate,
   zlibInflateInit,
-} from 'pako'
+} from '#zlib'
 import type { CompressionAlgorithm, Compressor, Decompressor } from './algorithm.ts'
 import { CompressionError } from './errors.ts'
 

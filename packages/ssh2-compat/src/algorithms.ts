@@ -13,22 +13,26 @@ const categories = [
   { option: 'compress', ours: 'compression', words: 'compression' },
 ] as const satisfies readonly { option: keyof Algorithms; ours: keyof AlgorithmNames; words: string }[]
 
-/** What ssh2 documents, less what is broken. What came after it is there by name. */
-const standardNames: AlgorithmNames = {
-  ...defaults,
-  kex: defaults.kex.filter((name) => !isPostQuantum(name)),
-  mac: defaults.mac.filter((name) => !name.startsWith('umac')),
+/** What ssh2 documents, less what is broken. What came after it is there by name. Made when asked for, not when the module loads. */
+function standardNames(): AlgorithmNames {
+  return {
+    ...defaults,
+    kex: defaults.kex.filter((name) => !isPostQuantum(name)),
+    mac: defaults.mac.filter((name) => !name.startsWith('umac')),
+  }
 }
 
 /** A client takes plain zlib, too, from a server that has nothing else; it would open a server to inflating before the login. */
-const clientDefaults: AlgorithmNames = { ...standardNames, compression: supported.compression }
+function clientDefaults(): AlgorithmNames {
+  return { ...standardNames(), compression: supported.compression }
+}
 
 type Resolved = { -readonly [K in keyof AlgorithmNames]?: readonly string[] }
 
 /** The categories that `algorithms` changes, starting from `standard`, and those in which `standard` is not what the layers below offer. Throws for a name that is not supported. */
 export function resolveAlgorithms(
   algorithms: Algorithms | null | undefined,
-  standard: AlgorithmNames = standardNames,
+  standard: AlgorithmNames = standardNames(),
 ): Resolved {
   const resolved: Resolved = { kex: standard.kex, mac: standard.mac }
   for (const { option, ours, words } of categories) {
@@ -44,12 +48,12 @@ export function clientAlgorithms(
   algorithms: Algorithms | null | undefined,
   compress: boolean | 'force' | null | undefined,
 ): Resolved {
-  return { compression: compressions(compress), ...resolveAlgorithms(algorithms, clientDefaults) }
+  return { compression: compressions(compress), ...resolveAlgorithms(algorithms, clientDefaults()) }
 }
 
 function compressions(compress: boolean | 'force' | null | undefined): readonly string[] {
   const compressing = supported.compression.filter((name) => name !== 'none')
-  if (compress === undefined || compress === null) return clientDefaults.compression
+  if (compress === undefined || compress === null) return supported.compression
   if (compress === false) return ['none']
   return compress === 'force' ? compressing : [...compressing, 'none']
 }

@@ -12,8 +12,6 @@ import { requestError } from './errors.ts'
 import { Link } from './link.ts'
 import type { Callback, ClientForwardCallback } from './types.ts'
 
-const { authAgent, forwardedTcpip, forwardedStreamlocal, x11 } = channelTypes
-
 /** The forwards of one connection. */
 export class Forwards {
   readonly #emitter: EventEmitter
@@ -128,8 +126,8 @@ export class Forwards {
   /** Nothing is taken that was not asked for. */
   #incoming(open: IncomingChannel): void {
     switch (open.type) {
-      case forwardedTcpip.name: {
-        const o = decoded(forwardedTcpip, open.data)
+      case channelTypes.forwardedTcpip.name: {
+        const o = decoded(channelTypes.forwardedTcpip, open.data)
         const bound = o === undefined ? undefined : this.#tcp.get(`${o.connectedAddress}:${o.connectedPort}`)
         if (o === undefined || bound === undefined) return refuse(open)
         return this.#offer('tcp connection', open, {
@@ -139,18 +137,18 @@ export class Forwards {
           srcPort: o.originatorPort,
         })
       }
-      case forwardedStreamlocal.name: {
-        const o = decoded(forwardedStreamlocal, open.data)
+      case channelTypes.forwardedStreamlocal.name: {
+        const o = decoded(channelTypes.forwardedStreamlocal, open.data)
         if (o === undefined || !this.#unix.has(o.socketPath)) return refuse(open)
         return this.#offer('unix connection', open, { socketPath: o.socketPath })
       }
-      case x11.name: {
-        const o = decoded(x11, open.data)
+      case channelTypes.x11.name: {
+        const o = decoded(channelTypes.x11, open.data)
         if (o === undefined || this.#x11 <= 0) return refuse(open)
         this.#x11--
         return this.#offer('x11', open, { srcIP: o.originatorAddress, srcPort: o.originatorPort })
       }
-      case authAgent.name:
+      case channelTypes.authAgent.name:
         if (!this.#agentAsked || this.#agent === undefined) return refuse(open)
         return forwardAgent(open, boundAgent(this.#agent, forwardingBinding(this.#link.session)))
       default:

@@ -9,19 +9,20 @@ import { ParsedKey, verifySignature } from './keys.ts'
 import { Link } from './link.ts'
 import type { DebugFunction } from './types.ts'
 
-const { hostkeys, hostkeysProve, hostkeysProofData, hostkeysProveReply } = globalRequests
-
 /** Most keys that are asked about or proved. */
 const mostKeys = 64
 
 export function asksForProof({ name }: IncomingRequest): boolean {
-  return name === hostkeysProve.name
+  return name === globalRequests.hostkeysProve.name
 }
 
 /** Server: tells the client all keys that the server has; certificates are trusted by their authority. */
 export function announceHostKeys(session: Session, keys: readonly Signer[]): void {
   const plain = keys.map(({ publicKey }) => publicKey).filter((key) => !isCertificate(key))
-  session.notify(hostkeys.name, hostkeys.encode({ keys: plain.map(({ blob }) => blob) }))
+  session.notify(
+    globalRequests.hostkeys.name,
+    globalRequests.hostkeys.encode({ keys: plain.map(({ blob }) => blob) }),
+  )
 }
 
 /** Server: signs for every key that the client asks about; refuses when one of them is not ours. */
@@ -30,7 +31,7 @@ export async function proveHostKeys(
   keys: readonly Signer[],
   request: IncomingRequest,
 ): Promise<void> {
-  const asked = decoded(hostkeysProve, request.data)?.keys ?? []
+  const asked = decoded(globalRequests.hostkeysProve, request.data)?.keys ?? []
   const signers = asked.map((blob) => keys.find(({ publicKey }) => same(publicKey.blob, blob)))
   if (asked.length === 0 || asked.length > mostKeys || signers.includes(undefined)) return request.reject()
   const signatures = await Promise.all(
@@ -38,7 +39,7 @@ export async function proveHostKeys(
       signer.sign(proofAlgorithm(session, signer), proofData(session, signer.publicKey.blob)),
     ),
   )
-  request.accept(hostkeysProveReply.encode({ signatures }))
+  request.accept(globalRequests.hostkeysProveReply.encode({ signatures }))
 }
 
 /** Client: answers the server's global requests; announced host keys that are proved come as `hostkeys`. */
@@ -48,7 +49,8 @@ export function offerHostKeys(
   debug: DebugFunction | undefined,
 ): void {
   session.onRequest = (asked) => {
-    if (asked.name !== hostkeys.name || emitter.listenerCount('hostkeys') === 0) return asked.reject()
+    if (asked.name !== globalRequests.hostkeys.name || emitter.listenerCount('hostkeys') === 0)
+      return asked.reject()
     asked.accept()
     provenHostKeys(session, asked).then(
       (keys) => {
@@ -61,14 +63,14 @@ export function offerHostKeys(
 
 /** Those of the announced keys that the server proves to have. Rejects when it refuses or proves wrongly. */
 async function provenHostKeys(session: Session, announced: IncomingRequest): Promise<ParsedKey[]> {
-  const blobs = decoded(hostkeys, announced.data)?.keys ?? []
+  const blobs = decoded(globalRequests.hostkeys, announced.data)?.keys ?? []
   const keys = blobs.slice(0, mostKeys).flatMap((blob) => readable(blob) ?? [])
   if (keys.length === 0) return []
   const reply = await session.request(
-    hostkeysProve.name,
-    hostkeysProve.encode({ keys: keys.map(({ blob }) => blob) }),
+    globalRequests.hostkeysProve.name,
+    globalRequests.hostkeysProve.encode({ keys: keys.map(({ blob }) => blob) }),
   )
-  const signatures = decoded(hostkeysProveReply, reply)?.signatures ?? []
+  const signatures = decoded(globalRequests.hostkeysProveReply, reply)?.signatures ?? []
   if (signatures.length !== keys.length)
     throw new Error(`the server gave ${signatures.length} proofs for ${keys.length} host keys`)
   return keys
@@ -100,8 +102,8 @@ function proofAlgorithm(session: Session, { algorithms }: Signer): string {
 }
 
 function proofData(session: Session, key: Uint8Array): Uint8Array {
-  return hostkeysProofData.encode({
-    label: hostkeysProve.name,
+  return globalRequests.hostkeysProofData.encode({
+    label: globalRequests.hostkeysProve.name,
     sessionId: session.sessionId as Uint8Array,
     key,
   })

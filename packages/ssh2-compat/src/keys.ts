@@ -24,9 +24,11 @@ import { equal } from '@hawser/wire'
 import { algorithmFor, fromBlob, hashOf, rememberedAlgorithm, toBlob } from './signatures.ts'
 
 /** Checks signatures by every algorithm there is, the old ones too; those of certificates by the key in them. */
-export const verifySignature: VerifySignature = certificateVerifier(
-  createVerifier(undefined, { insecure: true, minRsaBits: 1024 }),
-)
+export const verifySignature: VerifySignature = (...signed) => {
+  verifier ??= certificateVerifier(createVerifier(undefined, { insecure: true, minRsaBits: 1024 }))
+  return verifier(...signed)
+}
+let verifier: VerifySignature | undefined
 
 /** A key of one file. It also answers `[0]` and `length`, since files of the 0.8 line gave a list of one. */
 export class ParsedKey {
