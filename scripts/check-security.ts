@@ -3,9 +3,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { guards } from './guards/index.ts'
+import { rowProblems, securityRows, securityTable as table } from './security-rows.ts'
 import { type Problem, report, root } from './sources.ts'
-
-const table = 'docs/security.md'
 
 /** In a cell: a path or a symbol of it between backticks, or a title of it between quotes. */
 const parts = /`([^`]+)`|“([^”]+)”/g
@@ -44,21 +43,15 @@ function cellProblems(root: string, cell: string, what: string): string[] {
 
 export function checkSecurity(at: string = root): Problem[] {
   const problems: Problem[] = []
-  let rows = 0
-  for (const [row, line] of readFileSync(join(at, table), 'utf8').split('\n').entries()) {
-    if (!line.startsWith('| ')) continue
-    const [, requirement = '', guard = '', test = '', ...more] = line
-      .split(' | ')
-      .join('\0')
-      .split(/\0|^\| | \|$/)
-    if (test.trim() === 'test') continue
-    rows++
-    const where = `${table}:${row + 1}`
-    if (more.join('') !== '') problems.push({ where, what: 'a row has three cells' })
+  const rows = securityRows(at)
+  for (const { line, requirement, guard, test, more } of rows) {
+    const where = `${table}:${line}`
+    if (more !== '') problems.push({ where, what: 'a row has three cells' })
     for (const what of [...cellProblems(at, guard, 'guard'), ...cellProblems(at, test, 'test')])
-      problems.push({ where, what: `${requirement.trim()}: ${what}` })
+      problems.push({ where, what: `${requirement}: ${what}` })
   }
-  if (rows < 80) problems.push({ where: table, what: `only ${rows} rows were understood` })
+  if (rows.length < 80) problems.push({ where: table, what: `only ${rows.length} rows were understood` })
+  for (const what of rowProblems(rows, guards)) problems.push({ where: table, what })
   for (const { name, file, text, test } of guards) {
     const found = existsSync(join(at, file)) ? readFileSync(join(at, file), 'utf8').split(text).length - 1 : 0
     if (found !== 1)

@@ -1,6 +1,7 @@
 /**
  * Removes one guard after the other in a copy of the repository and runs the test that must notice:
- * `npm run guards [-- --only TEXT]`. Prints a line per guard and fails where a test stays green, or where a text is there no longer.
+ * `npm run guards [-- --only TEXT]`, where TEXT may be several texts with `|` between them. Prints a line per guard, and how many rows of
+ * docs/security.md have guards that are red. Fails where a test stays green, a text is there no longer, or a row has no guard.
  */
 
 import { execFileSync, spawn } from 'node:child_process'
@@ -20,6 +21,7 @@ import { dirname, join } from 'node:path'
 import { styleText } from 'node:util'
 import { type Guard, projectOf } from './guards/guard.ts'
 import { guards } from './guards/index.ts'
+import { guardsOfRow, rowProblems, securityRows } from './security-rows.ts'
 import { root } from './sources.ts'
 
 /** A test that does not end without its guard has noticed too. */
@@ -183,7 +185,10 @@ async function baseline(copy: string, chosen: readonly Guard[]): Promise<readonl
 
 const at = process.argv.indexOf('--only')
 const only = at < 0 ? undefined : (process.argv[at + 1] ?? '')
-const chosen = guards.filter((guard) => only === undefined || `${guard.name} ${guard.file}`.includes(only))
+const chosen = guards.filter(
+  (guard) =>
+    only === undefined || only.split('|').some((text) => `${guard.name} ${guard.file}`.includes(text)),
+)
 if (chosen.length === 0) throw new Error(`no guard has ${JSON.stringify(only)} in its name or file`)
 
 const copy = copyOfRepository()
@@ -191,16 +196,23 @@ process.once('exit', () => rmSync(copy, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 const started = performance.now()
 const counts: Record<Verdict, number> = { red: 0, GREEN: 0, BROKEN: 0 }
-const problems = await baseline(copy, chosen)
+const rows = securityRows(root)
+const problems = [...rowProblems(rows, guards), ...(await baseline(copy, chosen))]
+const red = new Set<Guard>()
 for (const problem of problems) console.log(`${colour('BROKEN')} | ${problem}`)
 for (const guard of chosen) {
   const { verdict, why } = await withoutGuard(copy, guard)
   counts[verdict]++
+  if (verdict === 'red') red.add(guard)
   const where = guard.test.replace(/^packages\//, '').replace('/src/', '/')
   console.log(`${guard.name} | ${where}: ${guard.title} | ${colour(verdict)} (${why})`)
 }
 const seconds = Math.round((performance.now() - started) / 1000)
 console.log(
   `guards: ${chosen.length} removed one by one in ${seconds} s: ${counts.red} red, ${counts.GREEN} green, ${counts.BROKEN + problems.length} broken`,
+)
+const guarded = rows.map((row) => guardsOfRow(row, guards)).filter((list) => list.length > 0)
+console.log(
+  `rows of docs/security.md: ${rows.length} (${rows.filter(({ section }) => section === 5).length} of them tools), ${guarded.length} with guards, of ${guarded.filter((list) => list.every((guard) => red.has(guard))).length} all were red now`,
 )
 if (counts.GREEN + counts.BROKEN + problems.length > 0) process.exitCode = 1

@@ -51,4 +51,20 @@ export const client = guardsOf('client', [
     'node/ssh-config.test.ts',
     'files that include each other have an end',
   ],
+  [
+    'channels that nobody asked for',
+    'incoming.ts',
+    '  else open.reject(ChannelOpenReason.unknownChannelType, `channels of type ${open.type} are not served here`)\n',
+    '',
+    'incoming.test.ts',
+    'all others are refused without a handler',
+  ],
+  [
+    'secrets in messages',
+    'options.ts',
+    'the option auth is of type ${typeof auth}',
+    'the option auth is ${JSON.stringify(auth)}',
+    'options.test.ts',
+    'a message never holds a password',
+  ],
 ])

@@ -139,4 +139,12 @@ export const connection = guardsOf('connection', [
     'codecs.test.ts',
     'limits',
   ],
+  [
+    'extended data of an unknown type',
+    'mux.ts',
+    'number === channelExtendedData.number && dataType !== stderrDataType',
+    never,
+    'mux.test.ts',
+    'of unknown extended data goes back, with a note',
+  ],
 ])

@@ -147,4 +147,28 @@ export const crypto = guardsOf('crypto', [
     'compression.test.ts',
     'hostile streams a preset dictionary',
   ],
+  [
+    'a packet that is not authentic',
+    'cipher/opener.ts',
+    'clear === undefined',
+    never,
+    'cipher/conformance.test.ts',
+    'refuses every flipped bit of a short packet',
+  ],
+  [
+    'fresh nonces',
+    'backend.noble.ts',
+    'lowS: false, extraEntropy: random(32)',
+    'lowS: false',
+    'backend.signature.test.ts',
+    'noble signs with fresh nonces',
+  ],
+  [
+    'points of another form',
+    'backend.node.ts',
+    '      checkPointForm(curve, peer)\n      return refuse',
+    '      return refuse',
+    'backend.agreement.test.ts',
+    'refuses what is no point of',
+  ],
 ])

@@ -5,6 +5,7 @@ import { client } from './client.ts'
 import { connection } from './connection.ts'
 import { crypto } from './crypto.ts'
 import type { Guard } from './guard.ts'
+import { httpAgent } from './http-agent.ts'
 import { keys } from './keys.ts'
 import { server, session } from './session.ts'
 import { sftp } from './sftp.ts'
@@ -24,4 +25,5 @@ export const guards: readonly Guard[] = [
   ...client,
   ...sftp,
   ...agent,
+  ...httpAgent,
 ]

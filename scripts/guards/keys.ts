@@ -211,4 +211,20 @@ export const keys = guardsOf('keys', [
     'certificates/certificates.test.ts',
     'a certificate whose authority is a certificate',
   ],
+  [
+    'hashed hosts that make no sense',
+    'trust/known-hosts.ts',
+    "hosts.startsWith('|') && readHashed(hosts) === undefined",
+    never,
+    'trust/known-hosts.test.ts',
+    'lists lines that it does not understand',
+  ],
+  [
+    'values of a key that is disposed of',
+    'sign.ts',
+    'if (parts === undefined) return\n    eraseParts(parts)',
+    'return',
+    'sign-verify.test.ts',
+    'erase their values when they are disposed of',
+  ],
 ])

@@ -190,4 +190,12 @@ export const userauth = guardsOf('userauth', [
     'limits rounds of questions',
   ],
   ['long texts', 'messages.ts', 'size > messageLimits.text', never, 'client.test.ts', 'limits text'],
+  [
+    'what stands behind success',
+    'server.ts',
+    "this.#state.at === 'done' || this.#overflow",
+    'this.#overflow',
+    'server.test.ts',
+    'what stands behind the successful one is ignored',
+  ],
 ])

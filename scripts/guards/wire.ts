@@ -84,4 +84,12 @@ export const wire = guardsOf('wire', [
     'bytes.test.ts',
     'equal is true for the same bytes only',
   ],
+  [
+    'bytes that are not there yet',
+    'byte-queue.ts',
+    'if (count > this.#length) return undefined\n    const head',
+    'const head',
+    'byte-queue.test.ts',
+    'does what a naive queue does',
+  ],
 ])

@@ -40,6 +40,8 @@ describe('connect options', () => {
     const check = (): unknown =>
       checkConnectOptions({ ...good, auth: [{ method: 'password', password: 'hunter2' }], port: 0 })
     expect(check).toThrow(/^(?!.*hunter2)/)
+    for (const auth of ['hunter2', [{ password: 'hunter2' }], ['hunter2']])
+      expect(() => checkConnectOptions({ ...good, auth: auth as unknown as [] })).toThrow(/auth(?!.*hunter2)/)
   })
 
   test('defaults', () => {

@@ -132,11 +132,9 @@ export function checkConnectOptions(options: ConnectOptions, where = 'connect'):
     throw wrong(where, 'port', port, 'a whole number from 1 to 65535')
   if (typeof user !== 'string') throw wrong(where, 'user', user, 'the name to log in with')
   if (typeof auth !== 'function' && !Array.isArray(auth))
-    throw wrong(
-      where,
-      'auth',
-      auth,
-      "a list of login attempts such as [{ method: 'password', password: … }], or a function",
+    // Not what it is: it may be somebody's password.
+    throw new UsageError(
+      `${where}: the option auth is of type ${typeof auth}; it must be a list of login attempts such as [{ method: 'password', password: … }], or a function`,
     )
   if (Array.isArray(auth)) auth.forEach((attempt, at) => checkAttempt(attempt, `${where}: auth[${at}]`))
   if (hostKey === undefined)

@@ -449,6 +449,23 @@ describe('time', () => {
     await closed
   })
 
+  test('no timer is left, however a connection ends', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+    const timing = { keepaliveIntervalMs: 1_000, rekeyAfterMs: 60_000 }
+    for (const end of ['destroy', 'cut', 'close'] as const) {
+      const pair = await sessionPair({ client: timing, server: timing })
+      await Promise.all([pair.client.ready, pair.server.ready])
+      expect(vi.getTimerCount()).toBeGreaterThan(0)
+      if (end === 'cut') pair.cut()
+      else if (end === 'destroy') {
+        pair.client.destroy()
+        pair.server.destroy()
+      } else void pair.client.close()
+      await Promise.all([pair.client.closed, pair.server.closed])
+      expect(vi.getTimerCount(), end).toBe(0)
+    }
+  })
+
   test('an aborted connect ends with its reason', async () => {
     const controller = new AbortController()
     const pair = await sessionPair({ client: { signal: controller.signal } })
@@ -463,7 +480,7 @@ describe('time', () => {
 
 describe('a line that is cut', () => {
   /** A login, an exec, some data and a rekey, with the line cut after so many bytes to the client; how everything settled. */
-  async function run(cutAfter: number): Promise<{ total: number; failures: number }> {
+  async function run(cutAfter: number): Promise<{ total: number; failures: number; errors: number }> {
     let toClient = 0
     let cut: () => void = () => undefined
     const errors = { client: 0, server: 0 }
@@ -509,15 +526,17 @@ describe('a line that is cut', () => {
     await Promise.all([pair.client.closed, pair.server.closed])
     expect(errors.client).toBeLessThanOrEqual(1)
     expect(errors.server).toBeLessThanOrEqual(1)
-    return { total: toClient, failures }
+    return { total: toClient, failures, errors: errors.client }
   }
 
   test('at fifty places: everything settles once, with one error', async () => {
     const { total, failures } = await run(Number.POSITIVE_INFINITY)
     expect(failures).toBe(0)
     for (let i = 0; i < 50; i++) {
-      const { failures: failed } = await run(Math.floor((total * i) / 50))
-      if (i < 40) expect(failed).toBeGreaterThan(0)
+      const { failures: failed, errors } = await run(Math.floor((total * i) / 50))
+      if (i >= 40) continue
+      expect(failed).toBeGreaterThan(0)
+      expect(errors).toBe(1)
     }
   })
 })
