@@ -11,7 +11,7 @@ const parts = /`([^`]+)`|“([^”]+)”/g
 
 /** The file that `name` stands for: as it is, or with `packages/` and `src/` left out. */
 function fileOf(name: string): string {
-  if (/^(test|scripts)\//.test(name)) return name
+  if (/^(test|scripts|bench)\//.test(name)) return name
   return `packages/${name.replace('/', '/src/')}`
 }
 

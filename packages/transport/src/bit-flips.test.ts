@@ -35,6 +35,9 @@ const families: readonly (readonly [cipher: string, mac: string])[] = [
 ]
 const roles = ['client', 'server'] as const
 const positions = 5_000
+/** Of each family, by each role. */
+const each = Math.ceil(positions / families.length / roles.length)
+const total = each * families.length * roles.length
 
 function pairOf([cipher, mac]: readonly [string, string]): Pair {
   return authenticatedPair({ algorithms: { kex, cipher: [cipher], mac: [mac] } })
@@ -45,10 +48,13 @@ const sent = [5, 100, 33, 1_000].map((size, at) => Uint8Array.of(94, at, ...seed
 /** More than the longest packet: a length that was made longer waits for this much and no more. */
 const filler = new Uint8Array(270_000)
 
+test(`${total} bits are flipped below`, () => {
+  expect(total).toBeGreaterThanOrEqual(positions)
+})
+
 describe.each(roles)('flipped bits are found by the %s', (role) => {
   test.each(families)('%s with %s', (...family) => {
     const random = seeded(family.join().length + role.length)
-    const each = Math.ceil(positions / families.length / roles.length)
     for (let flip = 0; flip < each; flip++) {
       const pair = pairOf(family)
       const victim = pair[role]
