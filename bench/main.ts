@@ -8,10 +8,20 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { findProgram, type KeyFile, sharedKeyFile, startSshd } from '@hawser/test-kit'
-import { type Cost, median, pinProcess, runProgram, startServerProgram, timeCommand } from './lib/measure.ts'
+import { installSize, ownInstallSize } from './lib/install-size.ts'
+import {
+  type Cost,
+  median,
+  pinProcess,
+  runProgram,
+  startAnswering,
+  startServerProgram,
+  timeCommand,
+} from './lib/measure.ts'
 import { nativeSsh2 } from './lib/native-ssh2.ts'
 import { picture } from './lib/picture.ts'
 import { type Result, table, type Unit } from './lib/report.ts'
@@ -61,6 +71,8 @@ interface Row {
   readonly work: string
   readonly unit: Unit
   readonly contenders: readonly Contender[]
+  /** What is the same each time is looked at once. */
+  readonly once?: boolean
   run(contender: Contender): Promise<Cost>
 }
 
@@ -78,7 +90,7 @@ try {
 }
 
 async function measureAll(): Promise<Result[]> {
-  const rows = [...execRows(), ...handshakeRows(), ...smallRows(), ...distantRows()]
+  const rows = [...execRows(), ...handshakeRows(), ...smallRows(), ...footprintRows(), ...distantRows()]
   const results: Result[] = []
   for (const row of rows) if (row.work.includes(values.only)) results.push(...(await measureRow(row)))
   // What fits nothing here is meant for the rows of SFTP.
@@ -186,13 +198,77 @@ function smallRows(): Row[] {
       contenders: modules,
       run: ({ module }) => bothEnds({ module, work: 'echoes', count: 100_000 }),
     },
+  ]
+}
+
+/** What the module costs before it does anything. */
+function footprintRows(): Row[] {
+  const load = join(here, 'programs/load.cjs')
+  return [
     {
       work: 'module load',
       unit: 'ms each',
       contenders: modules,
-      run: ({ module }) => runProgram(clientCore, join(here, 'programs/load.cjs'), { module }),
+      run: ({ module }) => runProgram(clientCore, load, { module }),
+    },
+    {
+      work: 'first login of a process, with the module load',
+      unit: 'ms each',
+      contenders: modules,
+      run: ({ module }) => runProgram(clientCore, load, client({ module, login: true })),
+    },
+    {
+      work: `memory of a server for each of ${idleConnections} idle connections`,
+      unit: 'KiB each',
+      contenders: modules,
+      run: ({ module }) => idleMemory(module as string),
+    },
+    {
+      work: 'install size, dependencies included',
+      unit: 'KiB',
+      contenders: modules,
+      once: true,
+      run: async ({ module }) => {
+        const size = await (module === '@hawser/ssh2-compat'
+          ? ownInstallSize(module)
+          : installSize(placeOf(module as string)))
+        return { amount: size.bytes / 1024, seconds: 0, cpu: 0, note: `in ${size.packages} packages` }
+      },
     },
   ]
+}
+
+const idleConnections = 1000
+
+/** By how much the resident memory of a server of `module` grows. */
+async function idleMemory(module: string): Promise<Cost> {
+  const idle = join(here, 'programs/load-idle.mjs')
+  const options = { module, hostKey: hostKey.path }
+  const server = startAnswering(serverCore, join(here, 'programs/load-server.mjs'), options)
+  const { port } = await server.next<{ port: number }>()
+  const connect = async (count: number): Promise<() => Promise<void>> => {
+    const clients = startAnswering(clientCore, idle, { port, count })
+    const { connected } = await clients.next<{ connected: number }>()
+    if (connected !== count)
+      throw new Error(`${count - connected} of ${count} connections to ${module} failed`)
+    // The last logins have still to be answered.
+    while ((await server.ask<{ held: number }>()).held < count) await sleep(50)
+    await sleep(500)
+    return () => clients.stop()
+  }
+  const warm = await connect(50)
+  await warm()
+  while ((await server.ask<{ held: number }>()).held > 0) await sleep(50)
+  const before = await server.ask<{ rss: number }>()
+  const end = await connect(idleConnections)
+  const after = await server.ask<{ rss: number }>()
+  await end()
+  await server.stop()
+  return { amount: (after.rss - before.rss) / 1024 / idleConnections, seconds: 0, cpu: 0 }
+}
+
+function placeOf(module: string): string {
+  return module.startsWith('/') ? module : join(dirname(here), 'node_modules', module)
 }
 
 function distantRows(): Row[] {
@@ -260,7 +336,7 @@ function quoted(key: KeyFile): string {
 
 async function measureRow(row: Row): Promise<Result[]> {
   const costs = new Map<Contender, Cost[]>(row.contenders.map((c) => [c, []]))
-  for (let run = 0; run < runs; run++)
+  for (let run = 0; run < (row.once === true ? 1 : runs); run++)
     for (const contender of row.contenders) costs.get(contender)?.push(await row.run(contender))
   process.stderr.write(`${row.work}: done\n`)
   return [...costs].map(([{ name }, all]) => ({
@@ -268,7 +344,8 @@ async function measureRow(row: Row): Promise<Result[]> {
     unit: row.unit,
     name,
     speed: median(all.map((c) => speedOf(row.unit, c))),
-    cpu: median(all.map((c) => cpuOf(row.unit, c))),
+    ...(isSize(row.unit) ? {} : { cpu: median(all.map((c) => cpuOf(row.unit, c))) }),
+    ...(all[0]?.note === undefined ? {} : { note: all[0].note }),
     ...percentile('p50', all),
     ...percentile('p99', all),
   }))
@@ -282,7 +359,12 @@ function percentile(
   return found.length === 0 ? {} : { [key]: median(found) }
 }
 
+function isSize(unit: Unit): boolean {
+  return unit === 'KiB' || unit === 'KiB each'
+}
+
 function speedOf(unit: Unit, c: Cost): number {
+  if (isSize(unit)) return c.amount
   if (unit === 'MiB/s') return c.amount / 1_048_576 / c.seconds
   if (unit === '/s') return c.amount / c.seconds
   return (c.seconds * 1000) / c.amount

@@ -14,6 +14,8 @@ export interface Cost {
   /** Milliseconds that half, and 99 of 100, of the operations needed at most. */
   readonly p50?: number
   readonly p99?: number
+  /** To be read beside the figure. */
+  readonly note?: string
 }
 
 const taskset = findProgram('taskset')
@@ -41,6 +43,37 @@ export async function runProgram(core: number, file: string, options: object): P
   const [code] = (await once(child, 'close')) as [number | null]
   if (code !== 0) throw new Error(`${file} ${JSON.stringify(options)} ended with ${code}`)
   return JSON.parse(out) as Cost
+}
+
+/** A program that answers each line of its input with one of JSON, until its input ends. */
+export interface Answering {
+  /** What it prints next; it was asked for it, or prints it by itself. */
+  next<T>(): Promise<T>
+  ask<T>(): Promise<T>
+  stop(): Promise<void>
+}
+
+export function startAnswering(core: number, file: string, options: object): Answering {
+  const [program, args] = pinned(core, [process.execPath, '--expose-gc', file, JSON.stringify(options)])
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const next = async <T>(): Promise<T> => {
+    const line = await lines.next()
+    if (line.done === true) throw new Error(`${file} ${JSON.stringify(options)} ended too early`)
+    return JSON.parse(line.value) as T
+  }
+  return {
+    next,
+    ask() {
+      child.stdin.write('?\n')
+      return next()
+    },
+    async stop() {
+      const ended = once(child, 'exit')
+      child.stdin.end()
+      await ended
+    },
+  }
 }
 
 /** A running server program. */

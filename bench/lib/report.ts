@@ -2,7 +2,7 @@
 
 import type { Verdict } from './targets.ts'
 
-export type Unit = 'MiB/s' | '/s' | 'ms each'
+export type Unit = 'MiB/s' | '/s' | 'ms each' | 'KiB' | 'KiB each'
 
 export interface Result {
   readonly work: string
@@ -15,6 +15,9 @@ export interface Result {
   /** Milliseconds that half, and 99 of 100, of the operations needed at most; medians of the runs. */
   readonly p50?: number
   readonly p99?: number
+  /** MiB by which the memory grew at the most. */
+  readonly grown?: number
+  readonly note?: string
 }
 
 /** How many times as good `a` is as `b`: more where more is better, less where less is. */
@@ -48,6 +51,8 @@ function line(row: Result, ours: Result | undefined): string {
     parts.push(row.cpu.toFixed(3).padStart(8), row.unit === 'MiB/s' ? 'CPU s/GiB ' : 'CPU ms each')
   if (row.p50 !== undefined && row.p99 !== undefined)
     parts.push(`half in ${row.p50.toFixed(2)} ms, 99 % in ${row.p99.toFixed(2)} ms`)
+  if (row.grown !== undefined) parts.push(`memory grew by ${row.grown.toFixed(0)} MiB`)
+  if (row.note !== undefined) parts.push(row.note)
   if (ours !== undefined && row !== ours) {
     parts.push(` hawser is ${better(row.unit, ours.speed, row.speed).toFixed(2)} x as good`)
     if (ours.cpu !== undefined && row.cpu !== undefined)

@@ -63,6 +63,31 @@ const targets: readonly Target[] = [
     reached: (ours, other) => times(ours, other, 1.25) && cpuWithin(ours, other('ssh2 + addon'), 0.8),
   },
   {
+    work: /^first login/,
+    says: 'not more than ssh2 + addon, with what is loaded late',
+    reached: (ours, other) => times(ours, other, 1),
+  },
+  {
+    work: /^memory of a server/,
+    says: 'at most 1.2 x ssh2 + addon',
+    reached: (ours, other) => times(ours, other, 1 / 1.2),
+  },
+  {
+    work: /^install size/,
+    says: 'at most that of ssh2 + addon',
+    reached: (ours, other) => times(ours, other, 1),
+  },
+  {
+    work: /, sparse$|^a slow /,
+    says: 'memory grows by at most 64 MiB',
+    reached: (ours) => (ours.grown ?? 0) <= 64,
+  },
+  {
+    work: /^readdir of 100000 /,
+    says: 'memory grows by at most 64 MiB',
+    reached: (ours) => (ours.grown ?? 0) <= 64,
+  },
+  {
     work: /^create(Read|Write)Stream/,
     says: '10 x ssh2 + addon, and not slower than sftp',
     reached: (ours, other) => times(ours, other, 10) && ahead(ours, [other('sftp')]),

@@ -7,7 +7,7 @@ import { parsePrivateKey } from '@hawser/keys'
 import { channelPipe } from '@hawser/session'
 import { openSftp } from '@hawser/sftp'
 import { get, put, SftpReadStream, SftpWriteStream } from '@hawser/sftp/node'
-import { measure, zeros } from './sftp-measure.mjs'
+import { measure, some, zeros } from './sftp-measure.mjs'
 
 const o = JSON.parse(process.argv[2])
 const client = await connect({
@@ -53,6 +53,17 @@ const works = {
   },
   async smallDown() {
     return (await get(sftp, o.remote, o.local, { concurrency: 32 })).files
+  },
+  /** Whole files in memory: written, looked at, read and removed. */
+  async calls() {
+    await some(o.count, async (i) => {
+      const [path, content] = [`${o.remote}/file-${i}`, `the content of file ${i}\n`]
+      await sftp.writeFile(path, content)
+      if ((await sftp.stat(path)).size !== content.length) throw new Error(`${path} has another size`)
+      if ((await sftp.readFile(path, { encoding: 'utf8' })) !== content) throw new Error(`${path} has another content`)
+      await sftp.unlink(path)
+    })
+    return 4 * o.count
   },
   /** A reader that takes a millisecond for each chunk. */
   async slowRead() {

@@ -20,6 +20,16 @@ export async function measure(work) {
   return { amount, seconds, cpu: (user + system) / 1e6, grown: most - before }
 }
 
+/** Does `job` for 0 to `count` - 1, thirty-two at a time. */
+export async function some(count, job) {
+  let next = 0
+  const worker = async () => {
+    while (next < count) await job(next++)
+  }
+  await Promise.all(Array.from({ length: 32 }, worker))
+  return count
+}
+
 /** `bytes` zeros in chunks of 64 KiB. */
 export function zeros(bytes) {
   const chunk = Buffer.alloc(65_536)

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { pipeline } from 'node:stream/promises'
-import { measure, zeros } from './sftp-measure.mjs'
+import { measure, some, zeros } from './sftp-measure.mjs'
 
 const o = JSON.parse(process.argv[2])
 const { Client } = createRequire(import.meta.url)(o.module)
@@ -54,23 +54,25 @@ const works = {
   },
   async smallUp() {
     await call('mkdir', o.remote)
-    return some(readdirSync(o.local), (name) => call('fastPut', `${o.local}/${name}`, `${o.remote}/${name}`))
+    const names = readdirSync(o.local)
+    return some(names.length, (i) => call('fastPut', `${o.local}/${names[i]}`, `${o.remote}/${names[i]}`))
   },
   async smallDown() {
     mkdirSync(o.local)
     const list = await call('readdir', o.remote)
-    return some(list, ({ filename }) => call('fastGet', `${o.remote}/${filename}`, `${o.local}/${filename}`))
+    const file = (i) => list[i].filename
+    return some(list.length, (i) => call('fastGet', `${o.remote}/${file(i)}`, `${o.local}/${file(i)}`))
   },
-}
-
-/** Thirty-two at a time. */
-async function some(items, job) {
-  let next = 0
-  const worker = async () => {
-    while (next < items.length) await job(items[next++])
-  }
-  await Promise.all(Array.from({ length: 32 }, worker))
-  return items.length
+  async calls() {
+    await some(o.count, async (i) => {
+      const [path, content] = [`${o.remote}/file-${i}`, `the content of file ${i}\n`]
+      await call('writeFile', path, content)
+      if ((await call('stat', path)).size !== content.length) throw new Error(`${path} has another size`)
+      if ((await call('readFile', path, 'utf8')) !== content) throw new Error(`${path} has another content`)
+      await call('unlink', path)
+    })
+    return 4 * o.count
+  },
 }
 
 process.stdout.write(`${JSON.stringify(await measure(works[o.work]))}\n`)

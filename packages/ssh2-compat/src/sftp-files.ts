@@ -98,14 +98,19 @@ export function fastGet(
   o: TransferOptions,
   callback: unknown,
 ): void {
-  const { fileSize } = o
   const mode = isGiven(o.mode) ? modeOf(o.mode) : undefined
+  const size = typeof o.fileSize === 'number' && o.fileSize > 0 ? o.fileSize : undefined
   const options = {
-    ...transferOptions(calls, o),
+    link: calls.link,
+    pool: calls.pool,
+    chunkSize: isPositive(o.chunkSize) ? o.chunkSize : undefined,
+    maxRequests: isPositive(o.concurrency) ? o.concurrency : undefined,
+    onProgress: steps(o),
     remote: pathBytes(remote),
     local,
-    ...(mode === undefined ? {} : { mode }),
-    ...(typeof fileSize === 'number' && fileSize > 0 ? { size: fileSize, end: fileSize } : {}),
+    mode,
+    size,
+    end: size,
   }
   downloadFile(options, (error) => {
     calls.answered()
@@ -125,10 +130,15 @@ export function fastPut(
 ): void {
   const mode = isGiven(o.mode) ? modeOf(o.mode) : undefined
   const options = {
-    ...transferOptions(calls, o),
+    link: calls.link,
+    pool: calls.pool,
+    chunkSize: isPositive(o.chunkSize) ? o.chunkSize : undefined,
+    maxRequests: isPositive(o.concurrency) ? o.concurrency : undefined,
+    onProgress: steps(o),
     local,
     remote: pathBytes(remote),
-    ...(mode === undefined ? {} : { mode, attrs: () => ({ permissions: mode }) }),
+    mode,
+    attrs: mode === undefined ? undefined : () => ({ permissions: mode }),
   }
   uploadFile(options, (error) => {
     calls.answered()
@@ -136,32 +146,13 @@ export function fastPut(
   })
 }
 
-/** The options of a transfer: `step` hears of each part with the bytes so far, of the part, and of the file. */
-function transferOptions(
-  calls: SftpCalls,
-  o: TransferOptions,
-): {
-  link: SftpCalls['link']
-  pool: SftpCalls['pool']
-  chunkSize?: number
-  maxRequests?: number
-  onProgress?: (bytes: number, size: number) => void
-} {
-  const { step } = o
+/** `step` hears of each part with the bytes so far, of the part, and of the file. */
+function steps({ step }: TransferOptions): ((bytes: number, size: number) => void) | undefined {
+  if (typeof step !== 'function') return undefined
   let before = 0
-  return {
-    link: calls.link,
-    pool: calls.pool,
-    ...(isPositive(o.chunkSize) ? { chunkSize: o.chunkSize } : {}),
-    ...(isPositive(o.concurrency) ? { maxRequests: o.concurrency } : {}),
-    ...(typeof step === 'function'
-      ? {
-          onProgress: (bytes: number, size: number): void => {
-            step(bytes, bytes - before, size)
-            before = bytes
-          },
-        }
-      : {}),
+  return (bytes, size) => {
+    step(bytes, bytes - before, size)
+    before = bytes
   }
 }
 

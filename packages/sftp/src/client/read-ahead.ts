@@ -15,14 +15,14 @@ export interface ReadAheadOptions extends FlowOptions {
   /** Open for reading; closing it is the caller's affair, at any time after the end or {@link ReadAhead.stop}. */
   readonly handle: Uint8Array
   /** The first byte. Default 0. */
-  readonly start?: Position
+  readonly start?: Position | undefined
   /** Behind the last byte. Default: the end of the file, wherever it turns out to be. */
-  readonly end?: Position
+  readonly end?: Position | undefined
   /**
    * What the file's size is said to be: nothing is asked for behind it until it has turned out to be larger, and a short answer
    * that ends just there is believed to be the last. 0 stands for "not known", as in /proc.
    */
-  readonly size?: Position
+  readonly size?: Position | undefined
   /** Takes the next bytes, which are the receiver's from now on. False asks to wait until {@link ReadAhead.resume}. */
   onData(bytes: Uint8Array): boolean
   /** Called once, after the last data: with an error, or without at the end of the range or of the file. Not after `stop`. */
@@ -173,8 +173,13 @@ export class ReadAhead {
         slot.got += piece.length
         if (this.#over) return
         this.#held += piece.length
-        slot.pieces.push(piece)
-        this.#deliver()
+        // Not by way of the list, which has memory of its own for small pieces: a small file has no other.
+        if (slot === this.#slots[0] && slot.pieces.empty && !this.#paused && !this.#delivering)
+          this.#handOn(piece)
+        else {
+          slot.pieces.push(piece)
+          this.#deliver()
+        }
       },
     )
   }
@@ -221,18 +226,20 @@ export class ReadAhead {
         break
       }
       const piece = slot.pieces.shift()
-      if (piece !== undefined) {
-        this.#held -= piece.length
-        this.#delivered += piece.length
-        if (!this.#o.onData(piece)) {
-          this.#paused = true
-          this.#flow.interrupted()
-        }
-      } else if (slot.end !== undefined) this.#finish(slot.end.error)
+      if (piece !== undefined) this.#handOn(piece)
+      else if (slot.end !== undefined) this.#finish(slot.end.error)
       else if (slot.got === slot.want) this.#slots.shift()
       else break
     }
     this.#delivering = false
+  }
+
+  #handOn(piece: Uint8Array): void {
+    this.#held -= piece.length
+    this.#delivered += piece.length
+    if (this.#o.onData(piece)) return
+    this.#paused = true
+    this.#flow.interrupted()
   }
 
   #finish(error: Error | undefined): void {

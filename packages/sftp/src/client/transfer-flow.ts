@@ -11,13 +11,13 @@ const largestChunk = 261_120
 /** How far a transfer goes ahead of its answers. */
 export interface FlowOptions {
   /** Bytes of one request. Default: what the server says, up to 255 KiB; 32 KiB when it says nothing. */
-  readonly chunkSize?: number
+  readonly chunkSize?: number | undefined
   /** Bytes under way and waiting in memory, at the most; at least one request is always possible. Default: 16 MiB. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** Requests under way, at the most. Default: 64, or 256 of 64 KiB and less. */
-  readonly maxRequests?: number
+  readonly maxRequests?: number | undefined
   /** Shared with other transfers, so that all of them together stay within it. */
-  readonly budget?: TransferBudget
+  readonly budget?: TransferBudget | undefined
 }
 
 /** Bytes that several transfers may have under way and in memory together. Each may always have one request. */

@@ -9,12 +9,12 @@ export interface WriteBehindOptions extends FlowOptions {
   /** Open for writing; close it after {@link WriteBehind.finish}. */
   readonly handle: Uint8Array
   /** Where `write` begins. Default 0. */
-  readonly start?: Position
+  readonly start?: Position | undefined
   /**
    * One request at a time: for files that are open for appending, where the server ignores offsets and a request that fails must not
    * be followed by the next.
    */
-  readonly serial?: boolean
+  readonly serial?: boolean | undefined
   /** `write` returned false, and there is room again. */
   onDrain?(): void
 }
@@ -65,7 +65,7 @@ export class WriteBehind {
     this.#chunk = writeChunk(o.link, o.handle.length, o.chunkSize)
     this.#proven = Math.max(certainChunk, o.link.limits.write ?? 0)
     this.#budget = Math.max(this.#chunk, o.maxBytes ?? flowDefaults.maxBytes)
-    this.#flow = new Flow(this.#chunk, { ...o, ...(o.serial === true ? { maxRequests: 1 } : {}) })
+    this.#flow = new Flow(this.#chunk, o.serial === true ? { ...o, maxRequests: 1 } : o)
     this.#position = position('start', o.start ?? 0)
     o.budget?.join(this)
   }

@@ -17,22 +17,22 @@ export interface DownloadFileOptions extends FlowOptions {
   readonly remote: Uint8Array
   readonly local: LocalPath
   /** Permission bits of a local file that is made. Default 0o666, less the umask. */
-  readonly mode?: number
+  readonly mode?: number | undefined
   /** The file's size where it is known; else the server is asked. */
-  readonly size?: number
+  readonly size?: number | undefined
   /** Where to go on: bytes that the local file has already. Default 0, which empties it. */
-  readonly start?: number
+  readonly start?: number | undefined
   /** Behind the last byte that is wanted. Default: the end of the file, wherever it turns out to be. */
-  readonly end?: number
+  readonly end?: number | undefined
   /** Fail (`ELOOP`) where the local file is a symbolic link, where the system can tell. Default false. */
-  readonly noFollow?: boolean
+  readonly noFollow?: boolean | undefined
   /** Blocks of 256 KiB that may wait for the disk. Default 8. */
-  readonly maxBlocks?: number
+  readonly maxBlocks?: number | undefined
   /** Leave zeros out of the local file. */
-  readonly sparse?: boolean
-  readonly pool?: BufferPool
+  readonly sparse?: boolean | undefined
+  readonly pool?: BufferPool | undefined
   /** Bytes that came, and those of the whole file as it is known now. */
-  onProgress?(bytes: number, size: number): void
+  readonly onProgress?: ((bytes: number, size: number) => void) | undefined
 }
 
 /** What came of a download. */
@@ -102,17 +102,23 @@ export function downloadFile(
     const into = new LocalSink({
       fd: to,
       start,
-      ...(o.sparse === undefined ? {} : { sparse: o.sparse }),
-      ...(o.pool === undefined ? {} : { pool: o.pool }),
-      ...(o.maxBlocks === undefined ? {} : { maxBlocks: o.maxBlocks }),
+      sparse: o.sparse,
+      pool: o.pool,
+      maxBlocks: o.maxBlocks,
       onDrain: () => ahead?.resume(),
       onError: finish,
     })
     sink = into
+    // Each by name: to copy all options would cost more than a small file.
     ahead = new ReadAhead({
-      ...o,
+      link,
+      chunkSize: o.chunkSize,
+      maxBytes: o.maxBytes,
+      maxRequests: o.maxRequests,
+      budget: o.budget,
       handle: from,
       start,
+      end: o.end,
       size,
       onData: (bytes) => {
         const room = into.write(bytes)

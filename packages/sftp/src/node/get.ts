@@ -142,7 +142,10 @@ class Getting {
       await this.run.transfer<Downloaded>(start, (onProgress, done) =>
         downloadFile(
           {
-            ...this.run.flow,
+            chunkSize: this.run.flow.chunkSize,
+            maxBytes: this.run.flow.maxBytes,
+            maxRequests: this.run.flow.maxRequests,
+            budget: this.run.flow.budget,
             link: this.#sftp.connection,
             remote: f.remote,
             local: target,
@@ -151,8 +154,8 @@ class Getting {
             pool: this.run.pool,
             maxBlocks: f.inside ? 2 : 8,
             onProgress,
-            ...(size === undefined ? {} : { size }),
-            ...(sparse === undefined ? {} : { sparse }),
+            size,
+            sparse,
           },
           done,
         ),

@@ -7,12 +7,12 @@ export interface LocalSinkOptions {
   /** Open for writing; closing it is the caller's affair. */
   readonly fd: number
   /** Where the first byte goes. Default 0. */
-  readonly start?: number
+  readonly start?: number | undefined
   /** Leave blocks of zeros out, so that they take no room on disk. For files that are new from `start` on. */
-  readonly sparse?: boolean
-  readonly pool?: BufferPool
+  readonly sparse?: boolean | undefined
+  readonly pool?: BufferPool | undefined
   /** Full blocks that may wait for the disk before the source is asked to wait. Default 8. */
-  readonly maxBlocks?: number
+  readonly maxBlocks?: number | undefined
   /** `write` returned false, and there is room again. */
   onDrain(): void
   /** Called at most once, as soon as something failed. */

@@ -9,12 +9,12 @@ export interface LocalSourceOptions {
   /** Open for reading; closing it is the caller's affair. */
   readonly fd: number
   /** Where to begin. Default 0. */
-  readonly start?: number
+  readonly start?: number | undefined
   /** The file's size as far as it is known; it is read to its end anyway. */
   readonly size?: number
   /** Leave blocks of zeros out; the caller sets the size afterwards. For remote files that are new from `start` on. */
-  readonly sparse?: boolean
-  readonly pool?: BufferPool
+  readonly sparse?: boolean | undefined
+  readonly pool?: BufferPool | undefined
   readonly behind: WriteBehind
   /** The server has answered for a block. */
   onAnswer?(): void

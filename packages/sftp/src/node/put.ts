@@ -158,7 +158,10 @@ class Putting {
       await this.run.transfer<Uploaded>(start, (onProgress, done) =>
         uploadFile(
           {
-            ...this.run.flow,
+            chunkSize: this.run.flow.chunkSize,
+            maxBytes: this.run.flow.maxBytes,
+            maxRequests: this.run.flow.maxRequests,
+            budget: this.run.flow.budget,
             link: this.#sftp.connection,
             local: f.local,
             remote: target,
@@ -168,7 +171,7 @@ class Putting {
             pool: this.run.pool,
             mode: f.stats.mode & 0o777,
             onProgress,
-            ...(preserve === true ? { attrs: attributesOf } : {}),
+            attrs: preserve === true ? attributesOf : undefined,
           },
           done,
         ),

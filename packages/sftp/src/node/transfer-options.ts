@@ -94,8 +94,8 @@ export class TransferRun {
     this.flow = {
       maxBytes,
       budget: new TransferBudget(maxBytes),
-      ...(chunkSize === undefined ? undefined : { chunkSize }),
-      ...(maxRequests === undefined ? undefined : { maxRequests }),
+      chunkSize,
+      maxRequests,
     }
   }
 

@@ -17,18 +17,18 @@ export interface UploadFileOptions extends FlowOptions {
   readonly local: LocalPath
   readonly remote: Uint8Array
   /** The local file's, where they are known; else it is asked for them. */
-  readonly stats?: Stats
+  readonly stats?: Stats | undefined
   /** Permission bits of a remote file that is made. Default: the server's own. */
-  readonly mode?: number
+  readonly mode?: number | undefined
   /** Where to go on: bytes that the remote file has already. Default 0, which empties it. */
-  readonly start?: number
+  readonly start?: number | undefined
   /** Leave zeros out, where the local file has holes and the remote one is new. */
-  readonly sparse?: boolean
+  readonly sparse?: boolean | undefined
   /** Give the remote file these attributes when its data is there, such as the local file's times and mode. */
-  readonly attrs?: (local: Stats) => Attributes | undefined
-  readonly pool?: BufferPool
+  readonly attrs?: ((local: Stats) => Attributes | undefined) | undefined
+  readonly pool?: BufferPool | undefined
   /** Bytes that the server has answered for, and those of the whole file. */
-  onProgress?(bytes: number, size: number): void
+  readonly onProgress?: ((bytes: number, size: number) => void) | undefined
 }
 
 /** What came of an upload. */
@@ -112,9 +112,20 @@ export function uploadFile(
     if (fd === undefined) report(failure)
     else close(fd, (error) => report(failure ?? error))
   }
+  /** Each option by name: to copy all would cost more than a small file. */
+  const writing = (to: Uint8Array): WriteBehind =>
+    new WriteBehind({
+      link,
+      chunkSize: o.chunkSize,
+      maxBytes: o.maxBytes,
+      maxRequests: o.maxRequests,
+      budget: o.budget,
+      handle: to,
+      start,
+    })
   const begin = (to: Uint8Array, from: number): void => {
     const size = (stats as Stats).size
-    behind = new WriteBehind({ ...o, handle: to, start })
+    behind = writing(to)
     const written = behind
     source = new LocalSource({
       fd: from,
@@ -122,7 +133,7 @@ export function uploadFile(
       size,
       behind,
       sparse: isSparse(o, stats as Stats),
-      ...(o.pool === undefined ? {} : { pool: o.pool }),
+      pool: o.pool,
       onAnswer: () => o.onProgress?.(start + written.acknowledged, size),
       onEnd: (error, read) => {
         bytes = read
@@ -147,7 +158,7 @@ export function uploadFile(
         if (error !== undefined) fail(error)
         else if (failure === undefined) begin(opened, fd as number)
         else {
-          behind = new WriteBehind({ ...o, handle: opened })
+          behind = writing(opened)
           settle()
         }
       },
