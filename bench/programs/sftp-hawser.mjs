@@ -60,7 +60,8 @@ const works = {
       const [path, content] = [`${o.remote}/file-${i}`, `the content of file ${i}\n`]
       await sftp.writeFile(path, content)
       if ((await sftp.stat(path)).size !== content.length) throw new Error(`${path} has another size`)
-      if ((await sftp.readFile(path, { encoding: 'utf8' })) !== content) throw new Error(`${path} has another content`)
+      if ((await sftp.readFile(path, { encoding: 'utf8' })) !== content)
+        throw new Error(`${path} has another content`)
       await sftp.unlink(path)
     })
     return 4 * o.count
