@@ -1,7 +1,7 @@
 /**
  * How Hawser behaves under load, beside npm's ssh2: what an idle connection costs, many connections and many channels at once,
  * senders whose readers have stopped, and mixed traffic for a long time.
- * `npm run bench:load [-- --only idle --connections 10000 --seconds 240]`
+ * `npm run bench:load [-- --only idle --connections 10000 --seconds 600]`
  */
 
 import { spawn } from 'node:child_process'
@@ -13,18 +13,21 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { sharedKeyFile } from '@hawser/test-kit'
 import { pinned } from './lib/measure.ts'
+import { nativeSsh2 } from './lib/native-ssh2.ts'
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     connections: { type: 'string', default: '10000' },
-    seconds: { type: 'string', default: '240' },
+    seconds: { type: 'string', default: '600' },
   },
 })
 const here = dirname(fileURLToPath(import.meta.url))
 const hostKey = sharedKeyFile('ed25519', 'host').path
 const modules = ['@hawser/ssh2-compat', 'ssh2'] as const
 const mib = 2 ** 20
+const built = nativeSsh2()
+const native = 'path' in built ? [built.path] : []
 
 interface Facts {
   readonly rss: number
@@ -34,6 +37,8 @@ interface Facts {
   readonly sent: number
   readonly resources: number
   readonly cpu: number
+  /** Of a client: how often it has logged in. */
+  readonly connections?: number
 }
 
 /** A program of `programs/` that answers lines with lines. */
@@ -76,6 +81,16 @@ class Program {
   facts(): Promise<Facts> {
     this.#child.stdin.write('facts\n')
     return this.next()
+  }
+
+  /** The facts once nothing is under way; `go` lets it go on. */
+  rest(): Promise<Facts> {
+    this.#child.stdin.write('rest\n')
+    return this.next()
+  }
+
+  go(): void {
+    this.#child.stdin.write('go\n')
   }
 
   async stop(): Promise<void> {
@@ -158,9 +173,10 @@ async function stalled(module: string, work: string, frozen: boolean): Promise<v
   await server.stop()
 }
 
-/** Heap and handles of both sides, in the course of it. */
+/** Heap and handles of both sides, ten times in the course of it, and whether they grew. */
 async function soak(module: string): Promise<void> {
   const seconds = Number(values.seconds)
+  const parts = 10
   const { server, port } = await startServer(module)
   const client = new Program(0, 'load-client.mjs', { module, work: 'soak', port, seconds, together: 8 })
   let isOver = false
@@ -168,27 +184,61 @@ async function soak(module: string): Promise<void> {
     isOver = true
     return counts
   })
-  for (let part = 1; part <= 6; part++) {
-    await Promise.race([sleep((seconds / 6) * 1000), outcome])
-    const [s, c] = [await server.facts(), await client.facts()]
-    const line = ({ heapUsed, external, rss, resources }: Facts): string =>
-      `heap ${(heapUsed / mib).toFixed(1)} MiB, external ${(external / mib).toFixed(1)}, RSS ${(rss / mib).toFixed(0)}, ${resources} handles`
-    say(`soak, ${module}`, `${Math.round((part * seconds) / 6)} s: server ${line(s)}; client ${line(c)}`)
+  const start = performance.now()
+  const seen: { readonly side: string; readonly minutes: number; readonly facts: Facts }[] = []
+  for (let part = 1; part <= parts; part++) {
+    await Promise.race([sleep((seconds / parts) * 1000), outcome])
     if (isOver) break
+    const c = await client.rest()
+    await sleep(500)
+    const s = await server.facts()
+    client.go()
+    const minutes = (performance.now() - start) / 60_000
+    seen.push({ side: 'server', minutes, facts: s }, { side: 'client', minutes, facts: c })
+    say(
+      `soak, ${module}`,
+      `${minutes.toFixed(1)} min, ${c.connections} logins: server ${line(s)}; client ${line(c)}`,
+    )
   }
   say(`soak, ${module}`, JSON.stringify(await outcome))
   await sleep(2000)
   const [s, c] = [await server.facts(), await client.facts()]
-  say(
-    `soak, ${module}`,
-    `afterwards: server heap ${(s.heapUsed / mib).toFixed(1)} MiB, ${s.resources} handles, ${s.held} connections; client heap ${(c.heapUsed / mib).toFixed(1)} MiB, ${c.resources} handles`,
-  )
+  say(`soak, ${module}`, `afterwards: server ${line(s)}, ${s.held} connections; client ${line(c)}`)
+  for (const side of ['server', 'client']) {
+    // The first parts compile and fill caches; a connection that is kept is some 12 KiB.
+    const rows = seen.filter((row) => row.side === side).slice(parts * 0.3)
+    const perMinute = (of: (facts: Facts) => number): number =>
+      slope(rows.map(({ minutes, facts }) => [minutes, of(facts)]))
+    const heap = perMinute((f) => (f.heapUsed + f.external) / 1024)
+    const handles = perMinute((f) => f.resources)
+    const logins = (seen.at(-1)?.facts.connections ?? 0) / (seen.at(-1)?.minutes ?? 1)
+    say(
+      `soak, ${module}`,
+      `${side}: heap and external ${signed(heap)} KiB a minute (${signed((heap * 1024) / logins)} bytes a login), handles ${signed(handles)} a minute: ${(heap * 1024) / logins < 256 && handles < 1 ? 'no growth' : 'GROWS'}`,
+    )
+  }
   await client.stop()
   await server.stop()
 }
 
+function line({ heapUsed, external, rss, resources }: Facts): string {
+  return `heap ${(heapUsed / mib).toFixed(2)} MiB, external ${(external / mib).toFixed(2)}, RSS ${(rss / mib).toFixed(0)}, ${resources} handles`
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '' : '+'}${value.toFixed(1)}`
+}
+
+/** By the least squares. */
+function slope(points: readonly (readonly [number, number])[]): number {
+  const mean = (at: 0 | 1): number => points.reduce((sum, p) => sum + p[at], 0) / points.length
+  const [x, y] = [mean(0), mean(1)]
+  const over = points.reduce((sum, p) => sum + (p[0] - x) * (p[1] - y), 0)
+  return over / points.reduce((sum, p) => sum + (p[0] - x) ** 2, 0)
+}
+
 function say(what: string, words: string): void {
-  process.stdout.write(`${what}: ${words}\n`)
+  process.stdout.write(`${what.replace(/\/.*\/ssh2/, 'ssh2 + addon')}: ${words}\n`)
 }
 
 function wanted(name: string): boolean {
@@ -210,8 +260,12 @@ for (const [work, o, count] of [
 ] as const)
   if (wanted(work)) {
     const times: number[] = []
-    for (const module of modules) times.push(await burst(module, work, o, count))
-    say(work, `hawser takes ${((times[0] ?? 0) / (times[1] ?? 1)).toFixed(2)} x the time of ssh2`)
+    for (const module of [...modules, ...native]) times.push(await burst(module, work, o, count))
+    const [own = 0, ...others] = times
+    say(
+      work,
+      `hawser takes ${others.map((other) => (own / other).toFixed(2)).join(' and ')} x the time of ssh2${others.length > 1 ? ', plain and with its addon' : ''}`,
+    )
   }
 if (wanted('stalled'))
   for (const work of ['exec down', 'exec up', 'forward up', 'sftp down', 'sftp up'])

@@ -1,18 +1,40 @@
 // One client of the load of `load.ts`: does its work, prints what came of it as a line of JSON, and holds on until its input ends.
 import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { connect as connectPlain } from 'node:net'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const o = JSON.parse(process.argv[2])
 const { Client } = createRequire(import.meta.url)(o.module)
 const chunk = Buffer.alloc(65_536)
 let sent = 0
 
-function connect() {
+/** Of the soak. */
+const counts = {
+  connections: 0,
+  execs: 0,
+  transfers: 0,
+  forwards: 0,
+  bytes: 0,
+  rekeys: 0,
+  cut: 0,
+  refused: 0,
+  failures: 0,
+}
+
+/** How many rounds are under way, how many there were; what waits for their end; what the next ones wait for. */
+let atWork = 0
+let rounds = 0
+let whenIdle = () => undefined
+let rest
+let goOn = () => undefined
+
+function connect(more) {
   return new Promise((resolve, reject) => {
     const client = new Client()
     client.on('ready', () => resolve(client)).on('error', reject)
-    client.connect({ host: '127.0.0.1', port: o.port, username: 'load', readyTimeout: 120_000 })
+    client.connect({ host: '127.0.0.1', port: o.port, username: 'load', readyTimeout: 120_000, ...more })
   })
 }
 
@@ -34,6 +56,28 @@ async function exec(client, command) {
   stream.stderr.resume()
   if (command.startsWith('up')) stream.end(Buffer.alloc(Number(command.split(' ')[1])))
   return new Promise((resolve) => stream.on('close', () => resolve(bytes)))
+}
+
+/** Gives back what comes, until its end. */
+function echo(stream) {
+  stream.on('error', () => undefined)
+  stream.pipe(stream)
+}
+
+/** Settles when everything came back that a forward was given. */
+function echoed(stream, name) {
+  return new Promise((resolve, reject) => {
+    let back = 0
+    stream
+      .on('data', (data) => {
+        back += data.length
+      })
+      .on('error', reject)
+      .on('close', () =>
+        back === chunk.length ? resolve() : reject(new Error(`${back} bytes came back through ${name}`)),
+      )
+    stream.end(chunk)
+  })
 }
 
 /** Writes as long as it is allowed to. */
@@ -118,11 +162,14 @@ const works = {
     send(sftp.createWriteStream('/hold'))
     return {}
   },
-  /** Everything in turn, `together` at once, for `seconds`; every fifth connection is cut. */
+  /** Everything in turn, `together` at once, for `seconds`; every fifth connection is cut, before every fifth a login fails. */
   async soak() {
     const end = Date.now() + o.seconds * 1000
-    const counts = { connections: 0, execs: 0, bytes: 0, cut: 0, rekeys: 0, failures: 0 }
     const one = async () => {
+      const fifth = ++rounds % 5 === 0
+      if (fifth) {
+        await connect({ username: 'nobody' }).then(closed, () => counts.refused++)
+      }
       const client = await connect()
       client.on('error', () => undefined)
       counts.connections++
@@ -141,10 +188,26 @@ const works = {
       await new Promise((resolve, reject) =>
         sftp.createWriteStream('/file').on('error', reject).on('close', resolve).end(Buffer.alloc(262_144)),
       )
-      const forward = await done((callback) => client.forwardOut('127.0.0.1', 1, '127.0.0.1', 2, callback))
-      forward.on('error', () => undefined)
-      forward.write(chunk)
-      if (counts.connections % 5 === 0) {
+      await new Promise((resolve, reject) =>
+        sftp
+          .createReadStream('/file', { end: 262_143 })
+          .on('error', reject)
+          .on('close', resolve)
+          .on('data', (data) => {
+            counts.bytes += data.length
+          }),
+      )
+      counts.transfers += 2
+      const port = await done((callback) => client.forwardIn('127.0.0.1', 0, callback))
+      client.once('tcp connection', (_details, accept) => echo(accept()))
+      await echoed(connectPlain(port), port)
+      await done((callback) => client.unforwardIn('127.0.0.1', port, callback))
+      await echoed(
+        await done((callback) => client.forwardOut('127.0.0.1', 1, '127.0.0.1', 7, callback)),
+        'forwardOut',
+      )
+      counts.forwards += 2
+      if (fifth) {
         counts.cut++
         client.exec(`down ${2 ** 26}`, (_error, stream) => stream?.resume())
         await new Promise((resolve) => client.on('close', resolve).destroy())
@@ -152,25 +215,47 @@ const works = {
     }
     await Promise.all(
       Array.from({ length: o.together }, async () => {
-        while (Date.now() < end)
+        while (Date.now() < end) {
+          await rest
+          atWork++
           await one().catch((error) => {
             counts.failures++
             process.stderr.write(`${error.stack}\n`)
           })
+          if (--atWork === 0) whenIdle()
+        }
       }),
     )
     return counts
   },
 }
 
-function facts() {
+async function facts() {
+  globalThis.gc?.()
+  await sleep(50) // array buffers are freed by and by
   globalThis.gc?.()
   const { rss, heapUsed, external } = process.memoryUsage()
-  return { rss, heapUsed, external, sent, resources: process.getActiveResourcesInfo().length }
+  const resources = process.getActiveResourcesInfo().length
+  return { rss, heapUsed, external, sent, resources, connections: counts.connections }
+}
+
+/** Lines of the input: `rest` ends what is under way and asks for the facts as `facts` does, `go` lets it go on. */
+async function answer(line) {
+  if (line === 'go') return goOn()
+  if (line === 'rest') {
+    rest = new Promise((resolve) => {
+      goOn = resolve
+    })
+    if (atWork > 0)
+      await new Promise((resolve) => {
+        whenIdle = resolve
+      })
+  }
+  writeSync(1, `${JSON.stringify(await facts())}\n`)
 }
 
 const input = createInterface(process.stdin)
-input.on('line', () => writeSync(1, `${JSON.stringify(facts())}\n`)).on('close', () => process.exit(0))
+input.on('line', answer).on('close', () => process.exit(0))
 if (o.wait === true) await new Promise((resolve) => input.once('line', resolve))
 const cpu = process.cpuUsage()
 const start = performance.now()

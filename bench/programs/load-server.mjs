@@ -1,7 +1,9 @@
 // One server under the load of `load.ts`: prints `{"port"}`, lets everybody in, and answers each line of its input with what it holds.
 import { readFileSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const o = JSON.parse(process.argv[2])
 const load = createRequire(import.meta.url)
@@ -10,6 +12,8 @@ const chunk = Buffer.alloc(65_536)
 let sent = 0
 let port
 let held = () => 0
+/** Listeners by port, by the connection that wanted them. */
+const forwards = new WeakMap()
 
 if (o.module === '@hawser/server') {
   const { listen } = load('@hawser/server/node')
@@ -28,7 +32,9 @@ if (o.module === '@hawser/server') {
   const connections = new Set()
   const server = new Server({ hostKeys: [readFileSync(o.hostKey)] }, (connection) => {
     connection.on('error', () => undefined) // a client that goes away is the client's affair
-    connection.on('authentication', (context) => context.accept())
+    connection.on('authentication', (context) =>
+      context.username === 'nobody' ? context.reject() : context.accept(),
+    )
     connection.on('ready', () => connections.add(connection))
     connection.on('close', () => connections.delete(connection))
     connection.on('session', (accept) => {
@@ -36,11 +42,53 @@ if (o.module === '@hawser/server') {
       session.on('exec', (acceptExec, _reject, { command }) => exec(acceptExec(), command))
       session.on('sftp', (acceptSftp) => serveSftp(acceptSftp()))
     })
-    connection.on('tcpip', (accept) => accept().on('error', () => undefined)) // nobody reads it
+    connection.on('tcpip', (accept, _reject, { destPort }) => {
+      const stream = accept().on('error', () => undefined)
+      if (destPort === 7) stream.pipe(stream)
+      if (destPort === 9) send(stream, gib)
+    }) // else nobody reads it
+    connection.on('request', (accept, reject, name, details) =>
+      forward(connection, accept, reject, name, details),
+    )
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', 1024, resolve))
   port = server.address().port
   held = () => connections.size
+}
+
+/** Listens for a client; what comes there goes through its connection. */
+function forward(connection, accept, reject, name, { bindAddr, bindPort }) {
+  const listeners = forwards.get(connection) ?? new Map()
+  forwards.set(connection, listeners)
+  const stop = (at) => {
+    listeners.get(at)?.close()
+    listeners.delete(at)
+  }
+  if (name === 'cancel-tcpip-forward') {
+    stop(bindPort)
+    return accept?.()
+  }
+  if (name !== 'tcpip-forward') return reject?.()
+  const listener = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined)
+    connection.forwardOut(
+      bindAddr,
+      listener.address().port,
+      '127.0.0.1',
+      socket.remotePort,
+      (error, stream) => {
+        if (error !== undefined) return socket.destroy()
+        stream.on('error', () => undefined)
+        socket.pipe(stream).pipe(socket)
+      },
+    )
+  })
+  listener.listen(0, '127.0.0.1', () => {
+    const { port } = listener.address()
+    listeners.set(port, listener)
+    accept?.(port)
+  })
+  connection.once('close', () => [...listeners.keys()].forEach(stop))
 }
 
 function exec(stream, command) {
@@ -84,7 +132,7 @@ function serveSftp(sftp) {
   for (const name of ['STAT', 'LSTAT', 'FSTAT']) sftp.on(name, (id) => sftp.attrs(id, attributes))
   sftp.on('READ', (id, _handle, offset, length) => {
     sent += length
-    if (offset >= (o.fileSize ?? gib)) sftp.status(id, 1)
+    if (offset >= gib) sftp.status(id, 1)
     else sftp.data(id, Buffer.alloc(Math.min(length, 262_144)))
   })
   sftp.on('WRITE', (id, handle) => {
@@ -96,7 +144,9 @@ function serveSftp(sftp) {
   })
 }
 
-function facts() {
+async function facts() {
+  globalThis.gc?.()
+  await sleep(50) // array buffers are freed by and by
   globalThis.gc?.()
   const { rss, heapUsed, external } = process.memoryUsage()
   const { user, system } = process.cpuUsage()
@@ -106,5 +156,5 @@ function facts() {
 
 writeSync(1, `${JSON.stringify({ port })}\n`)
 createInterface(process.stdin)
-  .on('line', () => writeSync(1, `${JSON.stringify(facts())}\n`))
+  .on('line', async () => writeSync(1, `${JSON.stringify(await facts())}\n`))
   .on('close', () => process.exit(0))
