@@ -238,7 +238,7 @@ export class Channel {
   /** Gives up unsent data and sends CLOSE at once. */
   abort(): void {
     this.#closeWanted = true
-    this.#fail(this.#writeError())
+    this.#fail()
     this.#finish()
   }
 
@@ -291,7 +291,7 @@ export class Channel {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#error = error
-    this.#fail(this.#writeError())
+    this.#fail()
     for (const sink of this.#sinks) sink?.close(error)
     this.#resolveClosed()
   }
@@ -313,9 +313,11 @@ export class Channel {
     this.#host.flushed(() => done(this.#error))
   }
 
-  #fail(error: Error): void {
+  #fail(): void {
     const queue = this.#queue
+    if (queue.length === 0) return
     this.#queue = []
+    const error = this.#writeError()
     for (const { done } of queue) done?.(error)
   }
 
