@@ -87,7 +87,7 @@ export interface ConnectOptions extends IncomingHandlers {
   readonly window?: number
   /** How large the window of a busy channel may become, while that makes it faster. Default 64 MiB; with `window` given, that. */
   readonly maxWindow?: number
-  /** Largest data packet that we take, in bytes; default 32 KiB. */
+  /** Largest data packet that we take, in bytes; default 255 KiB. */
   readonly maxPacket?: number
   /** Software version in our identification line. */
   readonly ident?: string

@@ -44,6 +44,8 @@ export type MuxEvent =
       readonly stream: StreamNumber
       /** Never empty; a view of the payload, which nobody else uses. */
       readonly data: Uint8Array
+      /** The peer has now used up its credit, but for adjusts that may still be on their way to it. */
+      readonly ranDry: boolean
     }
   | { readonly type: 'writable'; readonly channel: ChannelId }
   | {
@@ -88,7 +90,7 @@ export interface ChannelOptions {
 export interface MuxOptions extends ChannelOptions {
   /** Receive window of each channel in bytes. Default 2 MiB. */
   readonly window?: number
-  /** Largest data message that we take, in bytes: 1,024 to 261,120. Default 32 KiB (RFC 4253 §6.1). */
+  /** Largest data message that we take, in bytes: 1,024 to 261,120. The default is the most. */
   readonly maxPacket?: number
   /** Channels at once, of both sides together. The peer's further ones are refused for shortage. Default 1,024. */
   readonly maxChannels?: number

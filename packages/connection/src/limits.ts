@@ -5,9 +5,11 @@ import type { ChannelOptions, MuxOptions } from './events.ts'
 import { largestWindow, ReceiveWindow } from './window.ts'
 
 /** RFC 4253 §6.1: every implementation takes payloads of 32,768 bytes. */
-const defaultMaxPacket = 32_768
+const everyMaxPacket = 32_768
 /** A data message and its head must fit into a packet of 256 KiB. */
 const maxPacketRange = { least: 1024, most: 261_120 } as const
+/** What a packet costs hardly depends on its length; and a peer that has much to send gets it sent in one piece. */
+const defaultMaxPacket = maxPacketRange.most
 /** The largest data message that we send, whatever the peer would take: other channels wait behind it. */
 const largestSend = 131_072
 /** A peer that announces more says nothing about what it can take; RFC 4253 §6.1 then gives 32 KiB. */
@@ -58,7 +60,7 @@ export function sendLimit(announced: number, channelType: string): number {
     throw new ProtocolError(
       `the peer announced a maximum packet size of 0 for a channel of type "${channelType}"`,
     )
-  return announced > absurdMaxPacket ? defaultMaxPacket : Math.min(announced, largestSend)
+  return announced > absurdMaxPacket ? everyMaxPacket : Math.min(announced, largestSend)
 }
 
 export function checkedWindow(window: number): number {

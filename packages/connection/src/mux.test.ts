@@ -135,12 +135,37 @@ describe('data', () => {
     expect(a.write(inA, utf8Encode('two '), 1)).toBe(4)
     expect(a.write(inA, utf8Encode('three'))).toBe(5)
     expect(settle(a, b).b).toEqual([
-      { type: 'data', channel: inB, stream: 0, data: utf8Encode('one ') },
-      { type: 'data', channel: inB, stream: 1, data: utf8Encode('two ') },
-      { type: 'data', channel: inB, stream: 0, data: utf8Encode('three') },
+      { type: 'data', channel: inB, stream: 0, data: utf8Encode('one '), ranDry: false },
+      { type: 'data', channel: inB, stream: 1, data: utf8Encode('two '), ranDry: false },
+      { type: 'data', channel: inB, stream: 0, data: utf8Encode('three'), ranDry: false },
     ])
     b.write(inB, utf8Encode('back'))
-    expect(settle(a, b).a).toEqual([{ type: 'data', channel: inA, stream: 0, data: utf8Encode('back') }])
+    expect(settle(a, b).a).toMatchObject([
+      { type: 'data', channel: inA, stream: 0, data: utf8Encode('back') },
+    ])
+  })
+
+  test('a receiver is told when its peer had no credit left but by adjusts that may be on their way', () => {
+    const { a, b, inA, inB } = pairWithChannel({ b: { window: 400_000, maxPacket: 100_000 } })
+    const send = (length: number): boolean[] => {
+      a.write(inA, bytes(length))
+      const out = payloads(a)
+      return feed(b, ...out).map((event) => event.type === 'data' && event.ranDry)
+    }
+    expect(send(200_000)).toEqual([false, false])
+    b.consumed(inB, 200_000)
+    const adjust = payloads(b)
+    // The peer has 200,000 bytes of its first credit, and does not know yet of the rest.
+    expect(send(199_999)).toEqual([false, false])
+    expect(send(1)).toEqual([true])
+    feed(a, ...adjust)
+    expect(send(100_000)).toEqual([false])
+    // Past the mark by a longer message: it had the adjust in time.
+    b.consumed(inB, 300_000)
+    feed(a, ...payloads(b))
+    expect(send(100_000), 'the end of what it had before').toEqual([true])
+    b.consumed(inB, 100_000)
+    expect(send(150_000)).toEqual([false, false])
   })
 
   test('bodies are views of what was given; a large write is cut to the peer’s maximum', () => {
@@ -244,7 +269,7 @@ describe('data', () => {
   })
 
   test('channels with data take turns, and small messages go before them', () => {
-    const { a, b } = pairWithChannel()
+    const { a, b } = pairWithChannel({ b: { maxPacket: 32_768 } })
     a.open('session')
     settle(a, b, { b: (event) => event.type === 'open-request' && b.accept(event.channel) })
     a.write(0, bytes(100_000))
@@ -359,7 +384,7 @@ describe('credit', () => {
 
 describe('the end', () => {
   test('eof and close stay behind the data, and closed comes to both', () => {
-    const { a, b, inA, inB } = pairWithChannel()
+    const { a, b, inA, inB } = pairWithChannel({ b: { maxPacket: 32_768 } })
     a.write(inA, bytes(40_000))
     a.eof(inA)
     const seen = settle(a, b)

@@ -372,7 +372,8 @@ export class Mux {
     }
     receive.receive(data.length, channel)
     if (data.length === 0) return undefined
-    return { type: 'data', channel, stream: number === channelData.number ? 0 : 1, data }
+    const stream = number === channelData.number ? 0 : 1
+    return { type: 'data', channel, stream, data, ranDry: receive.ranDry }
   }
 
   #windowAdjust(payload: Uint8Array): undefined {

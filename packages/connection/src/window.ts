@@ -18,6 +18,10 @@ export class ReceiveWindow {
   #delivered = 0
   #returning = 0
   readonly #maxPacket: number
+  /** How many bytes had come when the peer's credit would have ended without each adjust that it may not have had yet. */
+  readonly #ends: number[] = []
+  #received = 0
+  #ranDry = false
 
   constructor(size: number, maxPacket: number) {
     this.#size = size
@@ -27,6 +31,11 @@ export class ReceiveWindow {
 
   get size(): number {
     return this.#size
+  }
+
+  /** Whether the last data used up what the peer knew of its credit, but for adjusts that may still be on their way to it. */
+  get ranDry(): boolean {
+    return this.#ranDry
   }
 
   /** What the peer may still send. */
@@ -90,6 +99,7 @@ export class ReceiveWindow {
   takeAdjust(): number {
     const bytes = this.#returning
     this.#returning = 0
+    this.#ends.push(this.#received + this.#available)
     this.#available += bytes
     return bytes
   }
@@ -106,6 +116,10 @@ export class ReceiveWindow {
         { code: 'SSH_LIMIT_WINDOW' },
       )
     this.#available -= bytes
+    this.#received += bytes
+    this.#ranDry = this.#available === 0
+    while (this.#ends.length > 0 && (this.#ends[0] as number) <= this.#received)
+      this.#ranDry = this.#ends.shift() === this.#received
   }
 }
 

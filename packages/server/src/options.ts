@@ -74,7 +74,7 @@ export interface ServerOptions {
   readonly window?: number
   /** How large the window of a busy channel may become, while that makes it faster. Default 64 MiB; with `window` given, that. */
   readonly maxWindow?: number
-  /** Largest data packet that we take, in bytes; default 32 KiB. */
+  /** Largest data packet that we take, in bytes; default 255 KiB. */
   readonly maxPacket?: number
   readonly trace?: Trace
   /** What time goes by. Default: the system's; tests have one that they move by hand. */

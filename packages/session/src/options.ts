@@ -46,7 +46,7 @@ export interface SessionOptions extends Timing {
    * application has not consumed. Default 64 MiB; with `window` given, that.
    */
   readonly maxWindow?: number
-  /** Largest data packet that we take, in bytes; default 32 KiB. */
+  /** Largest data packet that we take, in bytes; default 255 KiB. */
   readonly maxPacket?: number
   readonly maxChannels?: number
   readonly trace?: Trace

@@ -121,8 +121,7 @@ export class Session {
       flushed: (done) => drive.whenFlushed(done),
       consumed: (id, bytes) => {
         mux.consumed(id, bytes)
-        const window = this.#growing.get(id)?.consumed(bytes, this.clock.now())
-        if (window !== undefined) mux.growWindow(id, window)
+        this.#growing.get(id)?.consumed(bytes)
         drive.scheduleFlush()
       },
       request: (id, name, data, done) => this.#channelRequest(id, name, data, done),
@@ -317,6 +316,7 @@ export class Session {
     if (isAuthenticationEvent(event)) return this.#authentication.event(event)
     switch (event.type) {
       case 'data':
+        this.#grow(event.channel, event.data.length, event.ranDry)
         this.#channels.get(event.channel)?.receiveData(event.data, event.stream as StreamNumber)
         return
       case 'writable':
@@ -421,8 +421,15 @@ export class Session {
   #channel(id: ChannelId, type: string, data: Uint8Array, grows: boolean): Channel {
     const channel = new Channel({ id, type, openData: data, host: this.#host })
     this.#channels.set(id, channel)
-    if (grows) this.#growing.set(id, new WindowGrowth(this.#windows.start, this.#windows.most))
+    if (grows) this.#growing.set(id, new WindowGrowth({ ...this.#windows, clock: this.clock }))
     return channel
+  }
+
+  #grow(id: ChannelId, bytes: number, ranDry: boolean): void {
+    const window = this.#growing.get(id)?.received(bytes, ranDry)
+    if (window === undefined) return
+    this.#drive.engine.mux.growWindow(id, window)
+    this.#drive.scheduleFlush()
   }
 
   #channelClosed(id: ChannelId): void {

@@ -1,45 +1,77 @@
-/** How large the receive window of a busy channel should be: as large as makes it faster, within a bound. */
+/** How large the receive window of a busy channel should be: as large as the line needs, within a bound. */
 
-/** How much faster a window's worth must come for the last doubling to have been worth its memory. */
-const worthwhile = 1.25
+import type { Clock } from './clock.ts'
+
+/** A round counts when, for this part of it, its sender stood still for want of credit that was on its way. */
+const idlePart = 0.2
+/** The idle parts of rounds in a row that make a window grow. One alone may be a busy machine’s. */
+const enough = 1.2
+/** The most that a window grows by at once. */
+const mostAtOnce = 8
+const granularity = 65_536
 
 /**
- * Watches what the application consumes of one channel. A round is as many bytes as the window has; the window is doubled after the
- * first, and then as long as the rounds become faster by it: a window that is smaller than the line holds takes a round trip for each
- * round, whatever its size. An application that consumes slowly, or a line that is full, ends the growth.
+ * Watches the data of one channel for times in which it could have come, but for the window: the peer had used up its credit,
+ * the application everything that had come, and the adjust was on its way. On a line with a long round trip that is most of
+ * the time, and the window grows until it no longer is. It never is on a short line, nor with a slow application or source: there
+ * a larger window would cost memory and bring nothing. (Peers that fill it cost themselves more, too: OpenSSH copies all that
+ * waits for each piece that it adds.)
  */
 export class WindowGrowth {
+  readonly #clock: Clock
   readonly #most: number
   #size: number
-  #best = 0
-  #bytes = 0
+  /** Received, and not consumed yet. */
+  #waiting = 0
+  #ranDry = false
+  /** Since when nothing is there, the peer without credit; -1 while that is not so. */
+  #idleSince = -1
+  /** Of the present round, which is as many bytes as the window has. */
   #start = -1
-  #settled = false
+  #bytes = 0
+  #idle = 0
+  /** Idle parts of the last rounds, each of which counted. */
+  #evidence = 0
 
-  /** `size` is the window's at first, `most` where growth ends; bytes. */
-  constructor(size: number, most: number) {
-    this.#size = size
-    this.#most = most
+  /** `start` is the window's size at first, `most` where growth ends; bytes. */
+  constructor(o: { readonly start: number; readonly most: number; readonly clock: Clock }) {
+    this.#size = o.start
+    this.#most = o.most
+    this.#clock = o.clock
   }
 
-  /** `bytes` were consumed at `now`, in milliseconds. Gives the new size of the window when it is to grow. */
-  consumed(bytes: number, now: number): number | undefined {
-    if (this.#settled || this.#size >= this.#most) return undefined
-    if (this.#start < 0) {
-      this.#start = now
-      return undefined
-    }
+  /** `bytes` came; `ranDry` as the mux says it. Gives the new size of the window when it is to grow. */
+  received(bytes: number, ranDry: boolean): number | undefined {
+    if (this.#size >= this.#most) return undefined
+    if (this.#start < 0) this.#start = this.#clock.now()
+    if (this.#idleSince >= 0) this.#idle += this.#clock.now() - this.#idleSince
+    this.#idleSince = -1
+    const window = this.#bytes < this.#size ? undefined : this.#judge()
+    this.#ranDry = ranDry
+    this.#waiting += bytes
     this.#bytes += bytes
-    if (this.#bytes < this.#size) return undefined
-    const rate = this.#bytes / Math.max(0.01, now - this.#start)
-    this.#bytes = 0
+    return window
+  }
+
+  /** The application used `bytes` up. */
+  consumed(bytes: number): void {
+    if (this.#size >= this.#most) return
+    this.#waiting -= bytes
+    if (this.#ranDry && this.#waiting === 0 && this.#idleSince < 0) this.#idleSince = this.#clock.now()
+  }
+
+  #judge(): number | undefined {
+    const now = this.#clock.now()
+    const part = this.#idle / (now - this.#start)
     this.#start = now
-    if (rate < this.#best * worthwhile) {
-      this.#settled = true
-      return undefined
-    }
-    this.#best = rate
-    this.#size = Math.min(this.#size * 2, this.#most)
+    this.#bytes = 0
+    this.#idle = 0
+    this.#evidence = part > idlePart ? this.#evidence + part : 0
+    if (this.#evidence < enough) return undefined
+    this.#evidence = 0
+    const factor = Math.min(mostAtOnce, 1 / (1 - part))
+    const size = Math.ceil((this.#size * factor) / granularity) * granularity
+    this.#size = Math.min(size, this.#most)
     return this.#size
   }
 }
