@@ -150,8 +150,8 @@ export const session = guardsOf('session', [
   [
     'windows above their bound',
     'window-growth.ts',
-    'this.#size = Math.min(this.#size * 2, this.#most)',
-    'this.#size *= 2',
+    'this.#size = Math.min(size, this.#most)',
+    'this.#size = size',
     'window-growth.test.ts',
     'nothing grows above the bound',
   ],
