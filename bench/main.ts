@@ -81,6 +81,7 @@ const hostKey = sharedKeyFile('ed25519', 'host')
 const sshd = await startSshd({ logLevel: 'INFO', extra: ['MaxStartups 1000', 'MaxSessions 1000'] })
 await pinProcess(serverCore, sshd.pid)
 const delay = 100
+const idleConnections = 1000
 const relay = await startServerProgram(serverCore, join(here, 'programs/latency.mjs'), [sshd.port, delay])
 try {
   report(values.from === undefined ? await measureAll() : JSON.parse(readFileSync(values.from, 'utf8')))
@@ -237,8 +238,6 @@ function footprintRows(): Row[] {
     },
   ]
 }
-
-const idleConnections = 1000
 
 /** By how much the resident memory of a server of `module` grows. */
 async function idleMemory(module: string): Promise<Cost> {
