@@ -178,8 +178,7 @@ function handshakeRows(): Row[] {
       unit: 'ms each',
       contenders: modules,
       // ssh2 without its addon waits 40 ms for each; 100 of its show that.
-      run: ({ module }) =>
-        bothEnds({ module, work: 'execs', count: module === 'ssh2' ? 100 : 2000 }),
+      run: ({ module }) => bothEnds({ module, work: 'execs', count: module === 'ssh2' ? 100 : 2000 }),
     },
   ]
 }
@@ -190,8 +189,7 @@ function smallRows(): Row[] {
       work: 'one byte there and back, both ends',
       unit: '/s',
       contenders: modules,
-      run: ({ module }) =>
-        bothEnds({ module, work: 'bytes', count: module === 'ssh2' ? 100 : 10_000 }),
+      run: ({ module }) => bothEnds({ module, work: 'bytes', count: module === 'ssh2' ? 100 : 10_000 }),
     },
     {
       work: '64-byte writes echoed, both ends',
