@@ -4,15 +4,10 @@
  * `npm run bench:load [-- --only idle --connections 10000 --seconds 600]`
  */
 
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { dirname, join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { sharedKeyFile } from '@hawser/test-kit'
-import { pinned } from './lib/measure.ts'
+import { idleCost } from './lib/idle.ts'
+import { type Facts, Program, startServer } from './lib/load-program.ts'
 import { nativeSsh2 } from './lib/native-ssh2.ts'
 
 const { values } = parseArgs({
@@ -22,117 +17,22 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '600' },
   },
 })
-const here = dirname(fileURLToPath(import.meta.url))
-const hostKey = sharedKeyFile('ed25519', 'host').path
 const modules = ['@hawser/ssh2-compat', 'ssh2'] as const
 const mib = 2 ** 20
 const built = nativeSsh2()
 const native = 'path' in built ? [built.path] : []
 
-interface Facts {
-  readonly rss: number
-  readonly heapUsed: number
-  readonly external: number
-  readonly held: number
-  readonly sent: number
-  readonly resources: number
-  readonly cpu: number
-  /** Of a client: how often it has logged in. */
-  readonly connections?: number
-}
-
-/** A program of `programs/` that answers lines with lines. */
-class Program {
-  readonly #child
-  readonly #lines
-  readonly #waiting: ((line: string) => void)[] = []
-  readonly #came: string[] = []
-  #outcome: ((outcome: Record<string, number>) => void) | undefined
-  readonly outcome: Promise<Record<string, number>>
-
-  constructor(core: number, file: string, options: object) {
-    const [program, args] = pinned(core, [
-      process.execPath,
-      '--expose-gc',
-      join(here, 'programs', file),
-      JSON.stringify(options),
-    ])
-    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.outcome = new Promise((resolve) => {
-      this.#outcome = resolve
-    })
-    this.#lines = createInterface(this.#child.stdout)
-    this.#lines.on('line', (line) => {
-      if (line.startsWith('{"done"'))
-        this.#outcome?.((JSON.parse(line) as { done: Record<string, number> }).done)
-      else {
-        const next = this.#waiting.shift()
-        if (next === undefined) this.#came.push(line)
-        else next(line)
-      }
-    })
-  }
-
-  async next<T>(): Promise<T> {
-    const line = this.#came.shift() ?? (await new Promise<string>((resolve) => this.#waiting.push(resolve)))
-    return JSON.parse(line) as T
-  }
-
-  facts(): Promise<Facts> {
-    this.#child.stdin.write('facts\n')
-    return this.next()
-  }
-
-  /** The facts once nothing is under way; `go` lets it go on. */
-  rest(): Promise<Facts> {
-    this.#child.stdin.write('rest\n')
-    return this.next()
-  }
-
-  go(): void {
-    this.#child.stdin.write('go\n')
-  }
-
-  async stop(): Promise<void> {
-    const ended = once(this.#child, 'exit')
-    this.#child.kill('SIGCONT')
-    this.#child.stdin.end()
-    await ended
-  }
-
-  /** Stops it where it is: it reads nothing any more. */
-  freeze(): void {
-    this.#child.kill('SIGSTOP')
-  }
-}
-
-async function startServer(module: string, o: object = {}): Promise<{ server: Program; port: number }> {
-  const server = new Program(1, 'load-server.mjs', { module, hostKey, ...o })
-  const { port } = await server.next<{ port: number }>()
-  return { server, port }
-}
-
-/** KiB of the server for each connection that has logged in and does nothing. */
+/** Says what idle connections cost the server, and gives the KiB of each. */
 async function idle(module: string): Promise<number> {
-  const { server, port } = await startServer(module)
-  const warm = new Program(0, 'load-idle.mjs', { port, count: 50 })
-  await warm.next()
-  await warm.stop()
-  await sleep(1000)
-  const before = await server.facts()
-  const clients = new Program(0, 'load-idle.mjs', { port, count: Number(values.connections) })
-  const { failures, reason } = await clients.next<{ failures: number; reason?: string }>()
-  await sleep(1000)
-  const after = await server.facts()
-  const count = after.held - before.held
-  const each = (name: 'rss' | 'heapUsed' | 'external'): number => (after[name] - before[name]) / 1024 / count
+  const { count, failures, reason, rss, heap, external, loginMs } = await idleCost(
+    module,
+    Number(values.connections),
+  )
   say(
     `idle, ${module}`,
-    `${count} connections${failures > 0 ? ` (${failures} failed: ${reason})` : ''}: RSS ${each('rss').toFixed(1)} KiB each, heap ${each('heapUsed').toFixed(1)}, external ${each('external').toFixed(1)}; login ${(((after.cpu - before.cpu) * 1000) / count).toFixed(2)} ms of CPU`,
+    `${count} connections${failures > 0 ? ` (${failures} failed: ${reason})` : ''}: RSS ${rss.toFixed(1)} KiB each, heap ${heap.toFixed(1)}, external ${external.toFixed(1)}; login ${loginMs.toFixed(2)} ms of CPU`,
   )
-  await clients.stop()
-  await server.stop()
-  return each('rss')
+  return rss
 }
 
 /** Seconds that `work` took. */

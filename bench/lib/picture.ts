@@ -2,7 +2,7 @@
 
 import { better, type Result } from './report.ts'
 
-const colours: Readonly<Record<string, string>> = {
+export const colours: Readonly<Record<string, string>> = {
   hawser: '#0a7d55',
   'hawser ssh2-compat': '#53b08f',
   'ssh2 plain JS': '#b9bec7',

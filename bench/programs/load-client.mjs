@@ -134,6 +134,29 @@ const works = {
     await closed(client)
     return { ended }
   },
+  /** `bytes` in all through `channels` of each of `connections`, at once; logins are not part of `transfer`. */
+  async spread() {
+    const clients = []
+    let left = o.connections
+    await Promise.all(
+      Array.from({ length: 32 }, async () => {
+        while (left-- > 0) clients.push(await connect())
+      }),
+    )
+    const each = Math.ceil(o.bytes / o.connections / o.channels)
+    const start = performance.now()
+    const parts = clients.flatMap((client) =>
+      Array.from({ length: o.channels }, () => exec(client, `down ${each}`)),
+    )
+    const got = (await Promise.all(parts)).reduce((sum, part) => sum + part, 0)
+    return { got, transfer: (performance.now() - start) / 1000 }
+  },
+  async readdir() {
+    const sftp = await done((callback) => connect().then((client) => client.sftp(callback), callback))
+    const start = performance.now()
+    const list = await done((callback) => sftp.readdir(o.path, callback))
+    return { got: list.length, transfer: (performance.now() - start) / 1000 }
+  },
   async 'exec down'() {
     const client = await connect()
     await done((callback) => client.exec(`down ${2 ** 30}`, callback)) // nobody reads it
@@ -235,8 +258,9 @@ async function facts() {
   await sleep(50) // array buffers are freed by and by
   globalThis.gc?.()
   const { rss, heapUsed, external } = process.memoryUsage()
+  const maxRss = process.resourceUsage().maxRSS * 1024
   const resources = process.getActiveResourcesInfo().length
-  return { rss, heapUsed, external, sent, resources, connections: counts.connections }
+  return { rss, maxRss, heapUsed, external, sent, resources, connections: counts.connections }
 }
 
 /** Lines of the input: `rest` ends what is under way and asks for the facts as `facts` does, `go` lets it go on. */
@@ -262,4 +286,7 @@ const start = performance.now()
 const outcome = await works[o.work]()
 const { user, system } = process.cpuUsage(cpu)
 const seconds = (performance.now() - start) / 1000
-writeSync(1, `${JSON.stringify({ done: { ...outcome, seconds, cpu: (user + system) / 1e6 } })}\n`)
+writeSync(
+  1,
+  `${JSON.stringify({ done: { ...outcome, seconds, cpu: (user + system) / 1e6, maxRss: process.resourceUsage().maxRSS * 1024 } })}\n`,
+)

@@ -9,6 +9,7 @@ const o = JSON.parse(process.argv[2])
 const load = createRequire(import.meta.url)
 const gib = 2 ** 30
 const chunk = Buffer.alloc(65_536)
+const file = { mode: 0o100644, uid: 0, gid: 0, size: 5, atime: 0, mtime: 0 }
 let sent = 0
 let port
 let held = () => 0
@@ -119,7 +120,7 @@ function send(stream, bytes) {
   more()
 }
 
-/** A file of a GiB that can be read; what is written to it is answered but when its name is `/hold`. */
+/** A file of a GiB that can be read, and directories `/dir-N` of N names; what is written to it is answered but when its name is `/hold`. */
 function serveSftp(sftp) {
   const handles = new Map()
   let next = 0
@@ -128,8 +129,28 @@ function serveSftp(sftp) {
     handles.set(handle[0], path)
     sftp.handle(id, handle)
   })
+  sftp.on('REALPATH', (id, path) => sftp.name(id, [{ filename: path, longname: path, attrs: {} }]))
+  sftp.on('OPENDIR', (id, path) => {
+    const handle = Buffer.from([next++ & 0xff])
+    handles.set(handle[0], { left: Number(path.split('-')[1]) })
+    sftp.handle(id, handle)
+  })
+  sftp.on('READDIR', (id, handle) => {
+    const directory = handles.get(handle[0])
+    const count = Math.min(directory.left, 100)
+    if (count === 0) return void sftp.status(id, 1)
+    const names = Array.from({ length: count }, (_, at) => {
+      const filename = `file-${directory.left - at}`
+      return { filename, longname: `-rw-r--r-- 1 0 0 5 Jan  1 00:00 ${filename}`, attrs: file }
+    })
+    directory.left -= count
+    sftp.name(id, names)
+  })
   const attributes = { mode: 0o100644, uid: 0, gid: 0, size: gib, atime: 0, mtime: 0 }
-  for (const name of ['STAT', 'LSTAT', 'FSTAT']) sftp.on(name, (id) => sftp.attrs(id, attributes))
+  for (const name of ['STAT', 'LSTAT', 'FSTAT'])
+    sftp.on(name, (id, path) =>
+      sftp.attrs(id, String(path).startsWith('/dir-') ? { ...attributes, mode: 0o40755 } : attributes),
+    )
   sftp.on('READ', (id, _handle, offset, length) => {
     sent += length
     if (offset >= gib) sftp.status(id, 1)
@@ -150,8 +171,9 @@ async function facts() {
   globalThis.gc?.()
   const { rss, heapUsed, external } = process.memoryUsage()
   const { user, system } = process.cpuUsage()
+  const maxRss = process.resourceUsage().maxRSS * 1024
   const resources = process.getActiveResourcesInfo().length
-  return { rss, heapUsed, external, held: held(), sent, resources, cpu: (user + system) / 1e6 }
+  return { rss, maxRss, heapUsed, external, held: held(), sent, resources, cpu: (user + system) / 1e6 }
 }
 
 writeSync(1, `${JSON.stringify({ port })}\n`)
