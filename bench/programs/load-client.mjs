@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const o = JSON.parse(process.argv[2])
-const { Client } = createRequire(import.meta.url)(o.module)
+const library = createRequire(import.meta.url)(o.module)
+const { Client } = library
 const chunk = Buffer.alloc(65_536)
 let sent = 0
 
@@ -172,6 +173,18 @@ const works = {
     send(await done((callback) => client.forwardOut('127.0.0.1', 1, '127.0.0.1', 2, callback)))
     return {}
   },
+  async 'forward down'() {
+    const client = await connect()
+    await done((callback) => client.forwardOut('127.0.0.1', 1, '127.0.0.1', 9, callback)) // nobody reads it
+    return {}
+  },
+  async 'remote forward down'() {
+    const client = await connect()
+    const port = await done((callback) => client.forwardIn('127.0.0.1', 0, callback))
+    client.on('tcp connection', (_details, accept) => accept()) // nobody reads it
+    send(connectPlain(port))
+    return {}
+  },
   async 'sftp down'() {
     const client = await connect()
     const sftp = await done((callback) => client.sftp(callback))
@@ -253,6 +266,54 @@ const works = {
   },
 }
 
+/** The same with promises and web streams. */
+async function connectPromised() {
+  return library.connect({
+    host: '127.0.0.1',
+    port: o.port,
+    user: 'load',
+    auth: [{ method: 'none' }],
+    hostKey: library.acceptAnyHostKey,
+  })
+}
+
+async function pour(writable) {
+  const writer = writable.getWriter()
+  writer.closed.catch(() => undefined)
+  while (sent < 2 ** 30) {
+    await writer.ready
+    sent += chunk.length
+    writer.write(chunk).catch(() => undefined)
+  }
+}
+
+/** Things that must not be collected while they are looked at. */
+const kept = []
+const promised = {
+  async 'exec down'(client) {
+    kept.push(await client.exec(`down ${2 ** 30}`))
+  },
+  async 'exec up'(client) {
+    pour((await client.exec('hold')).channel.writable).catch(() => undefined) // the other side goes away in the end
+  },
+  async 'forward down'(client) {
+    kept.push(await client.forwardOut({ host: '127.0.0.1', port: 9 }))
+  },
+  async 'forward up'(client) {
+    pour((await client.forwardOut({ host: '127.0.0.1', port: 2 })).writable).catch(() => undefined) // the other side goes away in the end
+  },
+  async 'sftp down'(client) {
+    const file = await (await client.sftp()).open('/file')
+    const reader = file.readable().getReader()
+    kept.push(file, reader, await reader.read()) // and no more than that
+  },
+  async 'sftp up'(client) {
+    const file = await (await client.sftp()).open('/hold', 'w')
+    kept.push(file)
+    pour(file.writable()).catch(() => undefined) // the other side goes away in the end
+  },
+}
+
 async function facts() {
   globalThis.gc?.()
   await sleep(50) // array buffers are freed by and by
@@ -283,7 +344,10 @@ input.on('line', answer).on('close', () => process.exit(0))
 if (o.wait === true) await new Promise((resolve) => input.once('line', resolve))
 const cpu = process.cpuUsage()
 const start = performance.now()
-const outcome = await works[o.work]()
+const outcome =
+  library.connect === undefined
+    ? await works[o.work]()
+    : ((await promised[o.work](await connectPromised())) ?? {})
 const { user, system } = process.cpuUsage(cpu)
 const seconds = (performance.now() - start) / 1000
 writeSync(

@@ -24,6 +24,25 @@ if (o.module === '@hawser/server') {
     backlog: 1024,
     hostKeys: [await parsePrivateKey(readFileSync(o.hostKey))],
     auth: { none: () => true },
+    onSession: (session) => {
+      session.onExec((request) => {
+        const program = request.accept()
+        if (request.command.startsWith('down')) pour(program.stdout).catch(() => undefined) // the other side goes away in the end
+      })
+      session.onSftp({
+        open: (path) => path.text,
+        fstat: () => ({ permissions: 0o100644, size: BigInt(gib) }),
+        read: (_file, _offset, length) => {
+          sent += length
+          return new Uint8Array(length)
+        },
+        write: (path) => (path === '/hold' ? new Promise(() => undefined) : undefined),
+      })
+    },
+    onTcpip: (request) => {
+      const channel = request.accept()
+      if (request.port === 9) pour(channel.writable).catch(() => undefined) // the other side goes away in the end
+    },
     limits: { startups: { begin: 1000, ratePercent: 30, full: 2000 } },
   })
   port = listener.port
@@ -55,6 +74,17 @@ if (o.module === '@hawser/server') {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', 1024, resolve))
   port = server.address().port
   held = () => connections.size
+}
+
+/** Writes a GiB as fast as it is asked for. */
+async function pour(writable) {
+  const writer = writable.getWriter()
+  writer.closed.catch(() => undefined)
+  while (sent < gib) {
+    await writer.ready
+    sent += chunk.length
+    writer.write(chunk).catch(() => undefined)
+  }
 }
 
 /** Listens for a client; what comes there goes through its connection. */
