@@ -340,7 +340,7 @@ async function answer(line) {
 }
 
 const input = createInterface(process.stdin)
-input.on('line', answer).on('close', () => process.exit(0))
+input.on('line', (line) => void answer(line)).on('close', () => process.exit(0))
 if (o.wait === true) await new Promise((resolve) => input.once('line', resolve))
 const cpu = process.cpuUsage()
 const start = performance.now()

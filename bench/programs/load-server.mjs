@@ -208,5 +208,5 @@ async function facts() {
 
 writeSync(1, `${JSON.stringify({ port })}\n`)
 createInterface(process.stdin)
-  .on('line', async () => writeSync(1, `${JSON.stringify(await facts())}\n`))
+  .on('line', () => void facts().then((now) => writeSync(1, `${JSON.stringify(now)}\n`)))
   .on('close', () => process.exit(0))
