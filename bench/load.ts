@@ -107,6 +107,10 @@ async function soak(module: string): Promise<void> {
   for (const side of ['server', 'client']) {
     // The first parts compile and fill caches; a connection that is kept is some 12 KiB.
     const rows = seen.filter((row) => row.side === side).slice(parts * 0.3)
+    if (rows.length < 3) {
+      say(`soak, ${module}`, `${side}: too short to tell whether it grows`)
+      continue
+    }
     const perMinute = (of: (facts: Facts) => number): number =>
       slope(rows.map(({ minutes, facts }) => [minutes, of(facts)]))
     const heap = perMinute((f) => (f.heapUsed + f.external) / 1024)
