@@ -5,7 +5,7 @@ import { SftpError } from '../errors.ts'
 import { SftpStatus } from '../protocol/constants.ts'
 import type { SftpLink } from './link.ts'
 import { PieceList } from './piece-list.ts'
-import { certainChunk, Flow, type FlowOptions, readChunk } from './transfer-flow.ts'
+import { certainChunk, Flow, type FlowOptions, readChunk, type Sent, surelyUseful } from './transfer-flow.ts'
 
 /** A place in a file, in bytes. */
 export type Position = number | bigint
@@ -83,7 +83,9 @@ export class ReadAhead {
     this.#size = size > 0 ? size : Infinity
     this.#chunk = readChunk(o.link, o.chunkSize)
     this.#proven = Math.max(certainChunk, o.link.limits.read ?? 0)
-    this.#flow = new Flow(this.#chunk, o)
+    // Where the file's size and the server's limit are known, nothing asked for can be in vain.
+    const known = this.#size !== Infinity && o.link.limits.read !== undefined
+    this.#flow = new Flow(this.#chunk, o, known ? surelyUseful : this.#chunk)
     o.budget?.join(this)
   }
 
@@ -154,6 +156,7 @@ export class ReadAhead {
     const len = Math.min(this.#chunk, slot.want - slot.got)
     const offset = this.#base + BigInt(slot.offset + slot.got)
     const before = slot.got
+    const sent = this.#flow.sending(performance.now())
     this.#asked += len
     this.#requests++
     this.#o.link.request(
@@ -163,7 +166,7 @@ export class ReadAhead {
         this.#asked -= len - bytes
         this.#requests--
         if (this.#over) return
-        if (error === undefined) this.#answered(slot, len, bytes)
+        if (error === undefined) this.#answered(slot, len, bytes, sent)
         else this.#refused(slot, len, error)
         this.#deliver()
         this.#pump()
@@ -184,9 +187,9 @@ export class ReadAhead {
     )
   }
 
-  #answered(slot: Slot, len: number, bytes: number): void {
+  #answered(slot: Slot, len: number, bytes: number, sent: Sent): void {
     this.#proven = Math.max(this.#proven, len)
-    this.#flow.answered(bytes, bytes === len, performance.now())
+    this.#flow.answered(bytes, bytes === len, sent, performance.now())
     if (slot.short >= leastLesson && bytes > 0) this.#chunk = Math.min(this.#chunk, slot.short)
     if (slot.got === slot.want) return
     const at = slot.offset + slot.got
@@ -239,7 +242,6 @@ export class ReadAhead {
     this.#delivered += piece.length
     if (this.#o.onData(piece)) return
     this.#paused = true
-    this.#flow.interrupted()
   }
 
   #finish(error: Error | undefined): void {

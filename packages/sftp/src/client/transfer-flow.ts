@@ -1,4 +1,4 @@
-/** How much of one transfer may be under way: one request at first, more while that makes it faster, never more than the budget. */
+/** How much of one transfer may be under way: one request at first, or what is surely useful, more while that makes it faster, never more than the budget. */
 
 import type { SftpLink } from './link.ts'
 
@@ -48,13 +48,13 @@ export class TransferBudget {
 export const flowDefaults = { maxBytes: 16 * 1024 * 1024, maxRequests: 64, maxSmallRequests: 256 } as const
 
 /** Up to so many bytes the number of requests grows without asking whether it helps: a round is too short to tell. */
-const surelyUseful = 2 * 1024 * 1024
+export const surelyUseful = 2 * 1024 * 1024
 /** Bytes that are asked for together, at the most. */
 const mostBatch = 2 * 1024 * 1024
-/** How much faster a round must be to have been worth twice the memory. */
-const worthwhile = 1.1
-/** Rounds without growth after which more is tried again: the line may have become longer or wider. */
-const roundsUntilProbe = 16
+/** What a line and a server with a queue for it hold, in products of rate and shortest answer. */
+const enough = 2
+/** The most that a flow grows by at once. */
+const mostAtOnce = 4
 
 /** Bytes of a READ to ask this server for. */
 export function readChunk(link: SftpLink, wanted: number | undefined): number {
@@ -71,32 +71,40 @@ export function writeChunk(link: SftpLink, handle: number, wanted: number | unde
   return Math.max(1, Math.min(wanted ?? allowed, largestChunk, write === undefined ? largestChunk : allowed))
 }
 
+/** What is remembered of a request until its answer. */
+export interface Sent {
+  /** When it was sent, and when the request was whose answer had come last by then. */
+  readonly at: number
+  readonly before: number
+  /** Bytes that had been answered by then. */
+  readonly answered: number
+}
+
 /**
- * The governor of one transfer. A round is as many answered bytes as may be under way at once; after each round in which every
- * answer was whole, twice as much may be, as long as the last doubling made the transfer faster.
+ * The governor of one transfer. A round is as many answered bytes as may be under way at once; after each, as much may be under way
+ * as then came within two of the shortest times of an answer, and never less than before. On a short line that is little, however
+ * fast it is; on a long one it is twice the last round's until the line is full. The rate is what came between a request and its
+ * answer, in that time or the one in which what it made room for was sent: no burst after a pause makes it look higher.
  */
 export class Flow {
   readonly #most: number
   readonly #maxRequests: number
   readonly #budget: TransferBudget | undefined
   #limit: number
-  #limitBefore: number
-  #best = 0
-  #growing = true
-  #strikes = 0
-  #rounds = 0
+  #shortest = Infinity
+  #answered = 0
+  #lastSent = -1
   #roundBytes = 0
-  #roundStart = -1
 
-  constructor(chunk: number, o: FlowOptions) {
+  /** `first` bytes may be under way before any answer has come. */
+  constructor(chunk: number, o: FlowOptions, first = chunk) {
     this.#most = Math.max(chunk, o.maxBytes ?? flowDefaults.maxBytes)
     this.#maxRequests = Math.max(
       1,
       o.maxRequests ?? (chunk <= 65_536 ? flowDefaults.maxSmallRequests : flowDefaults.maxRequests),
     )
     this.#budget = o.budget
-    this.#limit = chunk
-    this.#limitBefore = chunk
+    this.#limit = Math.min(first, this.#most)
   }
 
   /** Bytes that may be under way now. */
@@ -115,58 +123,32 @@ export class Flow {
     return this.#limit - bytes >= Math.min(this.#limit >> 3, mostBatch)
   }
 
-  /** An answer of `bytes` came; `whole` when it was all that was asked for. `now` in milliseconds. */
-  answered(bytes: number, whole: boolean, now: number): void {
-    if (!whole) return this.interrupted()
+  /** What to remember of a request that is sent at `now`, in milliseconds. */
+  sending(now: number): Sent {
+    return { at: now, before: this.#lastSent < 0 ? now : this.#lastSent, answered: this.#answered }
+  }
+
+  /** An answer of `bytes` came; `whole` when it was all that was asked for. */
+  answered(bytes: number, whole: boolean, sent: Sent, now: number): void {
+    this.#answered += bytes
+    this.#lastSent = sent.at
+    if (!whole) return
+    const took = Math.max(0.01, now - sent.at)
+    this.#shortest = Math.min(this.#shortest, took)
     if (this.#limit < Math.min(surelyUseful, this.#most)) {
       this.#limit = Math.min(this.#limit + bytes, this.#most)
-      this.#limitBefore = this.#limit
-      return
-    }
-    if (this.#roundStart < 0) {
-      this.#roundStart = now
-      this.#roundBytes = 0
       return
     }
     this.#roundBytes += bytes
     if (this.#roundBytes < this.#limit) return
-    const rate = this.#roundBytes / Math.max(0.01, now - this.#roundStart)
-    this.#roundStart = now
     this.#roundBytes = 0
-    this.#judge(rate)
-  }
-
-  /** Something else than the line held the transfer up: what was measured says nothing. */
-  interrupted(): void {
-    this.#roundStart = -1
+    const time = Math.max(took, sent.at - sent.before)
+    const needed = (enough * this.#shortest * (this.#answered - sent.answered)) / time
+    this.#limit = Math.min(Math.max(this.#limit, needed), mostAtOnce * this.#limit, this.#most)
   }
 
   /** Requests are shorter from now on: begin again with one of `chunk` bytes. */
   restart(chunk: number): void {
     this.#limit = chunk
-    this.#limitBefore = chunk
-    this.interrupted()
-  }
-
-  #judge(rate: number): void {
-    if (!this.#growing) {
-      if (++this.#rounds < roundsUntilProbe) return
-      this.#best = rate
-      this.#grow()
-    } else if (rate > this.#best * worthwhile) {
-      this.#best = rate
-      this.#grow()
-    } else if (++this.#strikes >= 2) {
-      this.#limit = this.#limitBefore
-      this.#growing = false
-      this.#rounds = 0
-    }
-  }
-
-  #grow(): void {
-    this.#growing = true
-    this.#strikes = 0
-    this.#limitBefore = this.#limit
-    this.#limit = Math.min(this.#limit * 2, this.#most)
   }
 }

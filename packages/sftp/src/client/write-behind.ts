@@ -2,7 +2,7 @@
 
 import type { SftpLink } from './link.ts'
 import { isRefusal, type Position, position } from './read-ahead.ts'
-import { certainChunk, Flow, type FlowOptions, flowDefaults, writeChunk } from './transfer-flow.ts'
+import { certainChunk, Flow, type FlowOptions, flowDefaults, type Sent, writeChunk } from './transfer-flow.ts'
 
 export interface WriteBehindOptions extends FlowOptions {
   readonly link: SftpLink
@@ -184,6 +184,7 @@ export class WriteBehind {
 
   #send(part: Part): void {
     const { length } = part.data
+    const sent = this.#flow.sending(performance.now())
     this.#queued -= length
     this.#sent += length
     this.#requests++
@@ -192,7 +193,7 @@ export class WriteBehind {
       (error, _reply) => {
         this.#sent -= length
         this.#requests--
-        if (error === undefined) this.#answered(part)
+        if (error === undefined) this.#answered(part, sent)
         else this.#refused(part, error)
         this.#pump()
         this.#drain()
@@ -201,10 +202,10 @@ export class WriteBehind {
     )
   }
 
-  #answered({ data, entry }: Part): void {
+  #answered({ data, entry }: Part, sent: Sent): void {
     this.#proven = Math.max(this.#proven, data.length)
     this.#acknowledged += data.length
-    this.#flow.answered(data.length, true, performance.now())
+    this.#flow.answered(data.length, true, sent, performance.now())
     entry.left -= data.length
     if (entry.left === 0) entry.done?.(undefined)
   }
