@@ -282,11 +282,11 @@ function distantRows(): Row[] {
       }),
     ),
     {
-      work: `login, ${delay} ms of round trip, with the orderly end`,
+      work: `login, ${delay} ms of round trip, until ready`,
       unit: 'ms each',
       contenders: modules,
       run: ({ module }) =>
-        runProgram(clientCore, clientProgram, client({ module, work: 'handshakes', count: 5, port })),
+        runProgram(clientCore, clientProgram, client({ module, work: 'logins', count: 5, port })),
     },
   ]
 }

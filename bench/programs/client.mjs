@@ -79,6 +79,18 @@ async function handshakes() {
   return o.count
 }
 
+/** Until ready; the end is not timed, only paid for. */
+async function logins() {
+  for (let i = 0; i < o.count; i++) {
+    let client
+    await timed(async () => {
+      client = await connect()
+    })
+    await closed(client)
+  }
+  return o.count
+}
+
 function exec(client, command) {
   return new Promise((resolve, reject) => {
     client.exec(command, (error, stream) => {
@@ -160,9 +172,10 @@ function percentiles() {
 
 const works = { download, upload, execs, bytes, echoes }
 let result
-if (o.work === 'handshakes') {
+if (o.work === 'handshakes' || o.work === 'logins') {
   await closed(await connect())
-  result = await measure(handshakes)
+  result = await measure(o.work === 'logins' ? logins : handshakes)
+  if (o.work === 'logins') result.seconds = latencies.reduce((sum, each) => sum + each, 0) / 1000
 } else {
   const client = await connect()
   result = await measure(() => works[o.work](client))
