@@ -158,8 +158,8 @@ export const session = guardsOf('session', [
   [
     'channels that nobody serves',
     'session.ts',
-    'if (this.#onChannel === undefined) open.reject(3, `channels of type ${type} are not served here`)\n    else this.#onChannel(open)',
-    'this.#onChannel?.(open)',
+    'if (handler === undefined) open.reject(3, `channels of type ${type} are not served here`)\n    else handOver(open, () => handler(open))',
+    'handler?.(open)',
     'session.test.ts',
     'a channel that is refused, or that nobody serves',
   ],

@@ -3,7 +3,7 @@
 import { ChannelOpenReason, channelTypes, globalRequests } from '@hawser/connection'
 import type { HostKeysAnnouncement, PublicKey } from '@hawser/keys'
 import type { Channel, IncomingChannel, IncomingRequest, Session } from '@hawser/session'
-import { asError } from '@hawser/session'
+import { asError, handOver } from '@hawser/session'
 import { type Infer, ProtocolError, type Trace } from '@hawser/wire'
 import type { ForwardedAgent } from './agent-forwarding.ts'
 import type { Address } from './forwarding.ts'
@@ -61,10 +61,10 @@ export function takeChannel(open: IncomingChannel, handlers: IncomingHandlers, x
   const { onChannel, onX11 } = handlers
   if (open.type === x11.name && onX11 !== undefined && x11Wanted) {
     const request = x11Request(open)
-    if (request !== undefined) onX11(request)
+    if (request !== undefined) handOver(request, () => onX11(request))
   } else if (open.type === x11.name && (onX11 !== undefined || onChannel === undefined))
     open.reject(ChannelOpenReason.administrativelyProhibited, 'X11 forwarding was not asked for')
-  else if (onChannel !== undefined) onChannel(open)
+  else if (onChannel !== undefined) handOver(open, () => onChannel(open))
   else open.reject(ChannelOpenReason.unknownChannelType, `channels of type ${open.type} are not served here`)
 }
 
@@ -97,7 +97,7 @@ export function takeRequests(
       void update(request.data)
       return
     }
-    onRequest?.(request)
     if (onRequest === undefined) request.reject()
+    else handOver(request, () => onRequest(request))
   }
 }

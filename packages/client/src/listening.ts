@@ -5,6 +5,7 @@ import {
   type Channel,
   ConnectionError,
   GlobalRequestError,
+  handOver,
   type IncomingChannel,
   type Session,
 } from '@hawser/session'
@@ -121,7 +122,15 @@ export class RemoteListeners {
       return listener
     } finally {
       this.#asking--
-      for (const open of this.#early.splice(0)) this.take(open)
+      for (const open of this.#early.splice(0))
+        try {
+          this.take(open)
+        } catch (error) {
+          // The handler's own: who waits for the listener has nothing to do with it.
+          queueMicrotask(() => {
+            throw error
+          })
+        }
     }
   }
 
@@ -238,7 +247,8 @@ export class RemoteListener implements AsyncIterable<RemoteConnection> {
       reject: (reason = ChannelOpenReason.administrativelyProhibited, description = 'not wanted') =>
         open.reject(reason, description),
     }
-    if (this.#onConnection !== undefined) return this.#onConnection(request)
+    const handler = this.#onConnection
+    if (handler !== undefined) return handOver(request, () => handler(request))
     const taker = this.#takers.shift()
     if (taker !== undefined) taker.resolve({ done: false, value: { channel: open.accept(), origin } })
     else if (this.#waiting.length < backlog) this.#waiting.push(request)

@@ -8,6 +8,7 @@ import {
   type Channel,
   type Clock,
   ConnectionError,
+  handOver,
   type IncomingChannel,
   type IncomingRequest,
   type PipeAddresses,
@@ -183,11 +184,11 @@ export class ServerConnection {
     if (open.type === session.name) this.#openSession(open)
     else if (open.type === directTcpip.name && onTcpip !== undefined) {
       const request = tcpipRequest(open)
-      if (request !== undefined) onTcpip(request, this)
+      if (request !== undefined) handOver(request, () => onTcpip(request, this))
     } else if (open.type === directStreamlocal.name && onStreamlocal !== undefined) {
       const request = streamlocalRequest(open)
-      if (request !== undefined) onStreamlocal(request, this)
-    } else if (onChannel !== undefined) onChannel(open, this)
+      if (request !== undefined) handOver(request, () => onStreamlocal(request, this))
+    } else if (onChannel !== undefined) handOver(open, () => onChannel(open, this))
     else if (open.type === directTcpip.name || open.type === directStreamlocal.name)
       open.reject(ChannelOpenReason.administrativelyProhibited, 'forwarding is not allowed')
     else
@@ -236,12 +237,15 @@ export class ServerConnection {
     if (request.name === globalRequests.hostkeysProve.name) return this.#prove(request)
     // Without onForward, onRequest gets requests to listen raw, and has to answer for their end too.
     if (onForward !== undefined || onRequest === undefined) {
-      const ask = onForward === undefined ? undefined : (asked: ForwardRequest) => onForward(asked, this)
+      const ask =
+        onForward === undefined
+          ? undefined
+          : (asked: ForwardRequest) => handOver(asked, () => onForward(asked, this))
       this.#forwards ??= new Forwards(this.session)
       if (this.#forwards.take(request, ask)) return
     }
     if (onRequest === undefined) request.reject()
-    else onRequest(request, this)
+    else handOver(request, () => onRequest(request, this))
   }
 
   /** One at a time: signing takes its time. */

@@ -1,6 +1,6 @@
 /** A `session` channel from the server's side: typed requests, and one program per channel. */
 
-import type { Channel, IncomingRequest } from '@hawser/session'
+import { type Channel, handOver, type IncomingRequest } from '@hawser/session'
 import type { ServeSftpOptions, SftpHandlers } from '@hawser/sftp/server'
 import { utf8Encode } from '@hawser/wire'
 import { ServerProcess } from './server-process.ts'
@@ -170,12 +170,14 @@ export class SessionChannel {
       },
       signal: (name) => this.#process?.receiveSignal(name),
       x11: (request) => {
-        if (this.#onX11 === undefined) request.reject()
-        else this.#onX11(request)
+        const handler = this.#onX11
+        if (handler === undefined) request.reject()
+        else handOver(request, () => handler(request))
       },
       agentForward: (request) => {
-        if (this.#onAgentForward === undefined) request.reject()
-        else this.#onAgentForward(request)
+        const handler = this.#onAgentForward
+        if (handler === undefined) request.reject()
+        else handOver(request, () => handler(request))
       },
       other: (request) => {
         this.#onOther?.(request)
@@ -202,7 +204,7 @@ export class SessionChannel {
     this.#asked = true
     const pty = this.#pty
     const env = this.#env
-    handler({
+    const request = {
       ...facts,
       pty,
       env,
@@ -218,6 +220,7 @@ export class SessionChannel {
         this.#asked = false
         asked.reject()
       },
-    })
+    }
+    handOver(request, () => handler(request))
   }
 }

@@ -1,7 +1,7 @@
 /** The requests on a `session` channel, decoded, each with its answer (RFC 4254 §6). */
 
 import { channelRequests, decodeTerminalModes, type TerminalModes } from '@hawser/connection'
-import type { Channel, IncomingRequest } from '@hawser/session'
+import { type Channel, handOver, type IncomingRequest } from '@hawser/session'
 import { ProtocolError } from '@hawser/wire'
 
 const { authAgentReq, env, exec, ptyReq, shell, signal, subsystem, windowChange, x11Req } = channelRequests
@@ -115,7 +115,7 @@ function given<T extends object>(
   facts: T,
 ): boolean {
   if (handler === undefined) return false
-  handler({
+  const asked = {
     ...facts,
     wantReply: request.wantReply,
     get answered() {
@@ -123,7 +123,8 @@ function given<T extends object>(
     },
     accept: () => request.accept(),
     reject: () => request.reject(),
-  })
+  }
+  handOver(asked, () => handler(asked))
   return true
 }
 

@@ -46,6 +46,37 @@ export class IncomingRequest {
   }
 }
 
+/**
+ * Has an application's `handler` answer `asked`. When it throws, at once or by the promise that it gives, the peer is refused, for it would
+ * wait for ever, and the error surfaces as uncaught: it is the application's own.
+ */
+export function handOver(
+  asked: { readonly answered: boolean; reject(): void },
+  handler: () => unknown,
+): void {
+  const refuse = (): void => {
+    if (!asked.answered) asked.reject()
+  }
+  let waiting: unknown
+  try {
+    waiting = handler()
+  } catch (error) {
+    refuse()
+    throw error
+  }
+  if (isPromiseLike(waiting))
+    waiting.then(undefined, (error: unknown) => {
+      refuse()
+      queueMicrotask(() => {
+        throw error
+      })
+    })
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value
+}
+
 /** Requests that may wait for a handler. */
 const inboxSize = 64
 
@@ -58,11 +89,12 @@ export class RequestInbox {
     this.#handler = handler
     const waited = this.#waiting
     this.#waiting = []
-    for (const request of waited) handler(request)
+    for (const request of waited) handOver(request, () => handler(request))
   }
 
   push(request: IncomingRequest): void {
-    if (this.#handler !== undefined) this.#handler(request)
+    const handler = this.#handler
+    if (handler !== undefined) handOver(request, () => handler(request))
     else if (this.#waiting.length < inboxSize) this.#waiting.push(request)
     else request.reject()
   }

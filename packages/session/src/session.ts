@@ -15,7 +15,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { Drive, type Timing } from './drive.ts'
 import type { Engine, EngineEvent } from './engine.ts'
 import { ConnectionError, type Phase, phaseWords } from './errors.ts'
-import { IncomingChannel, IncomingRequest, RequestInbox } from './incoming.ts'
+import { handOver, IncomingChannel, IncomingRequest, RequestInbox } from './incoming.ts'
 import { LazyMap } from './lazy-map.ts'
 import type { SessionHooks } from './options.ts'
 import type { BytePipe } from './pipe.ts'
@@ -413,8 +413,9 @@ export class Session {
         this.#drive.scheduleFlush()
       },
     })
-    if (this.#onChannel === undefined) open.reject(3, `channels of type ${type} are not served here`)
-    else this.#onChannel(open)
+    const handler = this.#onChannel
+    if (handler === undefined) open.reject(3, `channels of type ${type} are not served here`)
+    else handOver(open, () => handler(open))
   }
 
   /** `grows` unless its window has a size of its own. */

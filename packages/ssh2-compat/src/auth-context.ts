@@ -30,6 +30,11 @@ export class AuthContextBase<M extends AuthenticationType = AuthenticationType> 
     exchange.onAbort = () => this.emit('abort')
   }
 
+  /** For this package: whether `accept` or `reject` was called. */
+  get answered(): boolean {
+    return this.#exchange.answered
+  }
+
   /** Lets the user in; for a public key without a signature it says that the key would do. */
   accept(): void {
     if (!this.#exchange.answered) this.#exchange.accept()

@@ -5,7 +5,13 @@ import type { Duplex } from 'node:stream'
 import { ChannelOpenReason, channelTypes, globalRequests } from '@hawser/connection'
 import type { AlgorithmNames } from '@hawser/crypto'
 import type { Signer } from '@hawser/keys'
-import { type AuthExchange, beginServer, type IncomingChannel, type IncomingRequest } from '@hawser/session'
+import {
+  type AuthExchange,
+  beginServer,
+  handOver,
+  type IncomingChannel,
+  type IncomingRequest,
+} from '@hawser/session'
 import type { Trace } from '@hawser/wire'
 import { authContext } from './auth-context.ts'
 import { Channel } from './channel.ts'
@@ -160,7 +166,9 @@ export class Connection extends Emitter {
   #authentication(exchange: AuthExchange): void {
     const context = authContext(exchange)
     // Nobody who decides means that nobody gets in.
-    if (!this.emit('authentication', context)) context.reject()
+    handOver(context, () => {
+      if (!this.emit('authentication', context)) context.reject()
+    })
   }
 
   #live(): Link {
