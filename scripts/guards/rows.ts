@@ -331,7 +331,7 @@ export const guardsOfRows: Readonly<Record<string, readonly string[]>> = {
   'socket cut, reset': ['session: a line that is lost', 'session: the login grace'],
   'byte by byte': ['wire: bytes that are not there yet'],
   'half-closed lines': ['session: data that are missing', 'session: an end that waits for nobody'],
-  'peer killed in a transfer': [
+  'peer killed': [
     'sftp: client: errors of a transfer',
     'sftp: client: files that end too early',
     'sftp: client: requests that wait when the channel is lost',
@@ -340,7 +340,11 @@ export const guardsOfRows: Readonly<Record<string, readonly string[]>> = {
     'sftp: server: what no quota allows',
     'sftp: server: changes where there are none',
   ],
-  'an application that throws': ['session: applications that throw', 'server: decisions that come too late'],
+  'an application that throws': [
+    'session: applications that throw',
+    'session: peers of handlers that throw',
+    'server: decisions that come too late',
+  ],
   'answers given twice': ['session: answers twice', 'connection: answers twice'],
   'new keys in both directions': ['session: channel data while keys are made'],
 

@@ -124,6 +124,14 @@ export const session = guardsOf('session', [
     'an application that throws in a handler is heard',
   ],
   [
+    'peers of handlers that throw',
+    'incoming.ts',
+    'if (!asked.answered) asked.reject()',
+    'void asked',
+    'incoming.test.ts',
+    'what a handler that throws has not answered is refused',
+  ],
+  [
     'limits that are traced',
     'drive.ts',
     'this.#traceLimit(error)\n',

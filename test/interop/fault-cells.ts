@@ -45,7 +45,17 @@ export interface CellResult {
   readonly borders: Readonly<Record<Side, readonly number[]>>
 }
 
-const content = Buffer.alloc(40_000, 'the quick brown fox jumps over the lazy dog. ')
+let content = contentOf(40_000)
+
+/** How many bytes the operations move from now on. Default: 40,000. */
+export function moveBytes(length: number): void {
+  content = contentOf(length)
+}
+
+function contentOf(length: number): Buffer {
+  return Buffer.alloc(length, 'the quick brown fox jumps over the lazy dog. ')
+}
+
 const algorithms = { kex: ['curve25519-sha256'], cipher: ['aes128-gcm@openssh.com'] } as const
 const compatAlgorithms = { kex: ['curve25519-sha256'], cipher: ['aes128-gcm@openssh.com'] } as const
 

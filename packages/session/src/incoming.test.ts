@@ -1,6 +1,6 @@
 import { UsageError } from '@hawser/wire'
 import { expect, test } from 'vitest'
-import { IncomingRequest, RequestInbox } from './incoming.ts'
+import { handOver, IncomingRequest, RequestInbox } from './incoming.ts'
 
 test('requests beyond 64 that nobody handles are refused; the others wait for their handler', () => {
   const inbox = new RequestInbox()
@@ -19,4 +19,27 @@ test('a second answer to a request is the caller’s mistake, and changes nothin
   request.reject()
   expect(() => request.accept()).toThrow(UsageError)
   expect(answers).toEqual([false])
+})
+
+test('what a handler that throws has not answered is refused, once, and what it has is left alone', () => {
+  const asked = (answered: boolean) => ({
+    answered,
+    refused: 0,
+    reject(): void {
+      this.refused++
+    },
+  })
+  const bug = new Error('a bug of the application')
+  for (const answered of [false, true]) {
+    const one = asked(answered)
+    expect(() =>
+      handOver(one, () => {
+        throw bug
+      }),
+    ).toThrow(bug)
+    expect(one.refused).toBe(answered ? 0 : 1)
+  }
+  const quiet = asked(false)
+  handOver(quiet, () => undefined)
+  expect(quiet.refused).toBe(0)
 })

@@ -162,6 +162,20 @@ describe('startRelay', () => {
     })
   })
 
+  test('ends one way after exactly so many bytes, and the other goes on', async () => {
+    await withEcho({ toClient: { endAfter: 10 } }, async (_, relay) => {
+      const socket = dial({ port: relay.port, host: '127.0.0.1', allowHalfOpen: true })
+      const chunks: Buffer[] = []
+      socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+      socket.write(sent.subarray(0, 20_000))
+      await once(socket, 'end')
+      expect(Buffer.concat(chunks).equals(sent.subarray(0, 10))).toBe(true)
+      socket.end(sent.subarray(20_000))
+      await once(socket, 'close')
+      await expect.poll(() => relay.passed.toServer).toBe(40_000)
+    })
+  })
+
   test('alters bytes at an offset', async () => {
     const flip = (piece: Buffer, offset: number): Buffer => {
       if (offset <= 5 && offset + piece.length > 5) piece[5 - offset] = 0xff

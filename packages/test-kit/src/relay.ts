@@ -15,6 +15,8 @@ export interface LineOptions {
   readonly cutAfter?: number
   /** Pass on nothing more after this many bytes, and keep the connection open. */
   readonly stallAfter?: number
+  /** End this direction after exactly this many bytes; what comes later is lost, and the other direction goes on. */
+  readonly endAfter?: number
   /** Replace bytes; `offset` is where the piece starts. Must not change the length. */
   readonly alter?: (piece: Buffer, offset: number) => Uint8Array
 }
@@ -150,7 +152,7 @@ async function carry(
       continue
     }
     for (let at = 0; at < chunk.length; ) {
-      const stop = Math.min(line.cutAfter ?? Infinity, line.stallAfter ?? Infinity)
+      const stop = Math.min(line.cutAfter ?? Infinity, line.stallAfter ?? Infinity, line.endAfter ?? Infinity)
       const room = Math.min(chunk.length - at, stop - offset)
       if (room <= 0) break
       const size = Math.min(room, pieceSize(line))
@@ -167,7 +169,9 @@ async function carry(
       cut()
       return
     }
-    if (line.stallAfter !== undefined && offset >= line.stallAfter) {
+    const over = line.endAfter !== undefined && offset >= line.endAfter
+    if (over) to.end()
+    if (over || (line.stallAfter !== undefined && offset >= line.stallAfter)) {
       from.removeAllListeners('data')
       from.resume()
       if (!ended) await once(from, 'close')
