@@ -207,7 +207,10 @@ describe('a handler that never answers', () => {
   test.each(places)('$name: it settles when either side closes', async ({ server, act }) => {
     for (const leaving of ['client', 'server'] as const) {
       const asked = deferred()
-      const never = (): undefined => void asked.resolve()
+      const never = (): undefined => {
+        asked.resolve()
+        return undefined
+      }
       const listener = await serve(server(never as unknown as Fault))
       const client = await connect(optionsOf(listener))
       const acted = expect(act(client)).rejects.toBeInstanceOf(Error)

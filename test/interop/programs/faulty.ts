@@ -144,7 +144,7 @@ async function promiseOperation(client: Client): Promise<void> {
     }
     case 'forward': {
       const channel = await client.forwardOut({ host: '127.0.0.1', port: wish.echoPort })
-      return await echoed(channel.readable, channel.writable)
+      return echoed(channel.readable, channel.writable)
     }
     case 'backward': {
       const listener = await settles('listen', client.listen({ host: '127.0.0.1', port: 0 }))
@@ -226,10 +226,10 @@ async function compatOperation(client: CompatClient): Promise<void> {
     case 'rekey': {
       const stream = await called<ClientChannel>('exec', (done) => client.exec('cat', done as never))
       if (wish.operation === 'rekey') client.rekey()
-      return await echoedBy(stream)
+      return echoedBy(stream)
     }
     case 'forward':
-      return await echoedBy(
+      return echoedBy(
         await called<ClientChannel>('forwardOut', (done) =>
           client.forwardOut('127.0.0.1', 1, '127.0.0.1', wish.echoPort, done as never),
         ),
@@ -242,7 +242,7 @@ async function compatOperation(client: CompatClient): Promise<void> {
       const socket = dial(port, '127.0.0.1')
       socket.on('error', () => undefined).pipe(socket)
       client.on('close', () => socket.destroy())
-      return await echoedBy(await came)
+      return echoedBy(await came)
     }
     case 'get':
     case 'put': {
