@@ -12,6 +12,8 @@ const http = require('node:http')
 const net = require('node:net')
 const { join } = require('node:path')
 const { Writable } = require('node:stream')
+const { setTimeout } = require('node:timers/promises')
+const { isDeepStrictEqual } = require('node:util')
 
 /** The whole answer of a GET by `options` of node:http. */
 function get(options) {
@@ -107,9 +109,12 @@ function makeTree(folder) {
   fileOf(join(folder, 'c', 'four.txt'), 40_000)
 }
 
-/** ssh2-sftp-client calls a `get` done at the end of reading, when the last of it may still be on its way to the disk. */
-async function complete(path, size) {
-  for (let i = 0; i < 200 && fs.statSync(path).size < size; i++) await new Promise(setImmediate)
+/**
+ * ssh2-sftp-client calls a `get` done at the end of reading, when the local file may still have to
+ * be opened or the last of it be written: what holds has two seconds to come about.
+ */
+async function soon(holds) {
+  for (const end = Date.now() + 2000; Date.now() < end && !holds(); ) await setTimeout(5)
 }
 
 exports.dependents = {
@@ -388,7 +393,9 @@ exports.dependents = {
             ok(content.equals(fs.readFileSync(join(remote, name))))
             ok(content.equals(await sftp.get(join(remote, name))))
             await sftp.get(join(remote, name), join(local, name))
-            await complete(join(local, name), content.length)
+            await soon(
+              () => fs.statSync(join(local, name), { throwIfNoEntry: false })?.size === content.length,
+            )
             ok(content.equals(fs.readFileSync(join(local, name))))
           }
           const chunks = []
@@ -434,6 +441,7 @@ exports.dependents = {
             await sftp.uploadDir(local, there, { useFastput })
             same(tree(there), tree(local))
             await sftp.downloadDir(there, back, { useFastget: useFastput })
+            await soon(() => isDeepStrictEqual(tree(back), tree(local)))
             same(tree(back), tree(local))
           }
           const filter = (path, isDirectory) => isDirectory || path.endsWith('.txt')
