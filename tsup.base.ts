@@ -1,4 +1,5 @@
 import { defineConfig, type Options } from 'tsup'
+import { writeImports } from './tsup.imports.ts'
 import { loadLate } from './tsup.late.ts'
 
 interface More extends Options {
@@ -26,7 +27,10 @@ export function library(
     removeNodeProtocol: false,
     dts: { compilerOptions: { ignoreDeprecations: '6.0', customConditions: [] } },
     silent: true,
-    ...(late === undefined ? {} : { onSuccess: () => Promise.resolve(loadLate('dist', late)) }),
+    async onSuccess() {
+      if (late !== undefined) loadLate('dist', late)
+      await writeImports('.')
+    },
     ...more,
   })
 }

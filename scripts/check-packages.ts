@@ -132,6 +132,8 @@ async function loadProblems(packed: readonly Packed[], folder: string): Promise<
         const names = (module) => Object.keys(module).filter((name) => name !== 'default' && name !== 'module.exports').sort().join()
         const [esm, cjs] = [await import(entry), require(entry)]
         if (names(esm) !== names(cjs)) console.log(entry + ': import gives other names than require')
+        for (const name of Object.keys(cjs))
+          if (esm[name] !== cjs[name]) console.log(entry + ': import gives another copy of ' + name)
       } catch (error) { console.log(entry + ': ' + error.message.split('\\n')[0]) }
     }`
   const { code, output } = await run(process.execPath, ['--input-type=module', '-e', program], folder)
