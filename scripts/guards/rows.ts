@@ -339,6 +339,8 @@ export const guardsOfRows: Readonly<Record<string, readonly string[]>> = {
   'no space, no permission': [
     'sftp: server: what no quota allows',
     'sftp: server: changes where there are none',
+    'sftp: client: where a local disk is full',
+    'sftp: client: where a disk of the server is full',
   ],
   'an application that throws': [
     'session: applications that throw',

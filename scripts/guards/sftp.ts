@@ -307,4 +307,20 @@ export const sftp = guardsOf('sftp', [
     'test/interop/sftp-transfer-files.test.ts',
     'a file that shrinks under way is an error',
   ],
+  [
+    'client: where a local disk is full',
+    'node/local-path.ts',
+    'if (syscall === undefined || known !== undefined) return error',
+    'if (path !== undefined) return error',
+    'test/interop/full-disk.test.ts',
+    'what is received does not fit',
+  ],
+  [
+    'client: where a disk of the server is full',
+    'client/request-facts.ts',
+    'error.about(path)',
+    'error',
+    'test/interop/full-disk.test.ts',
+    'what is sent does not fit',
+  ],
 ])

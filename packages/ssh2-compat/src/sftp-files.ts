@@ -41,6 +41,7 @@ export function readFile(
       const ahead = new ReadAhead({
         link: calls.link,
         handle,
+        path: pathBytes(path),
         size,
         onData(bytes) {
           chunks.push(bytes)
@@ -77,7 +78,7 @@ export function writeFile(
     if (error !== undefined) return answer(callback, error)
     const finish = (failure: Error | undefined): void => close(failure, (first) => answer(callback, first))
     const write = (start: bigint): void => {
-      const behind = new WriteBehind({ link: calls.link, handle, start })
+      const behind = new WriteBehind({ link: calls.link, handle, path: pathBytes(path), start })
       behind.write(bytes)
       behind.finish(finish)
     }

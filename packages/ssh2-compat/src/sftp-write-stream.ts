@@ -147,6 +147,7 @@ export class SftpWriteStream extends Writable implements WriteStream {
     this.#behind = new WriteBehind({
       link: this.#calls.link,
       handle: this.handle as Buffer,
+      path: this.#path,
       start,
       serial: append,
       onDrain: () => {

@@ -2,10 +2,13 @@
 
 import { concat } from '@hawser/wire'
 import type { SftpLink } from './link.ts'
+import type { SftpPath } from './path.ts'
 import { type Position, ReadAhead } from './read-ahead.ts'
 import type { FlowOptions } from './transfer-flow.ts'
 
 export interface ReadRangeOptions extends FlowOptions {
+  /** The file's, for errors. */
+  readonly path?: SftpPath | undefined
   /** The first byte, and behind the last. Default: the whole file. */
   readonly start?: Position | undefined
   readonly end?: Position | undefined
@@ -102,9 +105,12 @@ export function readableFile(
 }
 
 /** The options of the engine, without those that are there and undefined. */
-function given(o: ReadRangeOptions): FlowOptions & { start?: Position; end?: Position; size?: Position } {
-  const { chunkSize, maxBytes, maxRequests, start, end, size } = o
+function given(
+  o: ReadRangeOptions,
+): FlowOptions & { path?: SftpPath; start?: Position; end?: Position; size?: Position } {
+  const { chunkSize, maxBytes, maxRequests, path, start, end, size } = o
   return {
+    ...(path === undefined ? undefined : { path }),
     ...(chunkSize === undefined ? undefined : { chunkSize }),
     ...(maxBytes === undefined ? undefined : { maxBytes }),
     ...(maxRequests === undefined ? undefined : { maxRequests }),

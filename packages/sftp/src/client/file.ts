@@ -103,12 +103,18 @@ export class SftpFile {
 
   /** The file as a web stream, read ahead as far as the line is worth it and the reader keeps up. */
   readable(o: FileStreamOptions & { readonly end?: Position } = {}): ReadableStream<Uint8Array> {
-    return readableFile(this.#link, this.handle, { ...o, ...this.#closeWith(o) })
+    return readableFile(this.#link, this.handle, { ...o, path: this.path, ...this.#closeWith(o) })
   }
 
   /** A web stream into the file. Its `close` resolves when the server has answered for everything. */
   writable(o: FileStreamOptions = {}): WritableStream<Uint8Array> {
-    return writableFile(this.#link, this.handle, { ...o, serial: this.#appending, ...this.#closeWith(o) })
+    const { path } = this
+    return writableFile(this.#link, this.handle, {
+      ...o,
+      path,
+      serial: this.#appending,
+      ...this.#closeWith(o),
+    })
   }
 
   async stat(o: SftpCallOptions = {}): Promise<Stats> {

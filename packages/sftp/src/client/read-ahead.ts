@@ -5,6 +5,7 @@ import { SftpError } from '../errors.ts'
 import { SftpStatus } from '../protocol/constants.ts'
 import type { SftpLink } from './link.ts'
 import { PieceList } from './piece-list.ts'
+import { withPath } from './request-facts.ts'
 import { certainChunk, Flow, type FlowOptions, readChunk, type Sent, surelyUseful } from './transfer-flow.ts'
 
 /** A place in a file, in bytes. */
@@ -14,6 +15,8 @@ export interface ReadAheadOptions extends FlowOptions {
   readonly link: SftpLink
   /** Open for reading; closing it is the caller's affair, at any time after the end or {@link ReadAhead.stop}. */
   readonly handle: Uint8Array
+  /** The file's, for errors. */
+  readonly path?: string | Uint8Array | undefined
   /** The first byte. Default 0. */
   readonly start?: Position | undefined
   /** Behind the last byte. Default: the end of the file, wherever it turns out to be. */
@@ -247,7 +250,7 @@ export class ReadAhead {
   #finish(error: Error | undefined): void {
     if (this.#over) return
     this.stop()
-    this.#o.onEnd(error)
+    this.#o.onEnd(error === undefined ? undefined : withPath(error, this.#o.path))
   }
 }
 

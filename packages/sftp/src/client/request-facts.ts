@@ -30,6 +30,13 @@ export function refusal(paths: Paths, op: string, reply: ReplyFields<'status'>):
   return new SftpError({ ...about(paths), status: reply.code, op, serverMessage: reply.message })
 }
 
+/** An error of a request that has only a handle, with the path that the handle stands for. */
+export function withPath(error: Error, path: string | Uint8Array | undefined): Error {
+  return path === undefined || !(error instanceof SftpError) || error.path !== undefined
+    ? error
+    : error.about(path)
+}
+
 /** Why a request is not sent at all. */
 export function badPath(paths: Paths, op: string): UsageError | undefined {
   for (const path of paths) {

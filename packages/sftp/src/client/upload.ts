@@ -1,6 +1,7 @@
 /** Bytes and web streams into files of the server. */
 
 import type { SftpLink } from './link.ts'
+import type { SftpPath } from './path.ts'
 import type { Position } from './read-ahead.ts'
 import type { FlowOptions } from './transfer-flow.ts'
 import { WriteBehind } from './write-behind.ts'
@@ -13,6 +14,8 @@ export type FileContent =
   | ReadableStream<Uint8Array>
 
 export interface WriteRangeOptions extends FlowOptions {
+  /** The file's, for errors. */
+  readonly path?: SftpPath | undefined
   /** Where the first byte goes. Default 0. */
   readonly start?: Position | undefined
   /** One request at a time: for files that are open for appending. */
@@ -106,13 +109,14 @@ class Writing {
   #drained: (() => void) | undefined
 
   constructor(link: SftpLink, handle: Uint8Array, o: WriteRangeOptions) {
-    const { chunkSize, maxBytes, maxRequests, start, serial, signal } = o
+    const { chunkSize, maxBytes, maxRequests, path, start, serial, signal } = o
     this.behind = new WriteBehind({
       link,
       handle,
       ...(chunkSize === undefined ? undefined : { chunkSize }),
       ...(maxBytes === undefined ? undefined : { maxBytes }),
       ...(maxRequests === undefined ? undefined : { maxRequests }),
+      ...(path === undefined ? undefined : { path }),
       ...(start === undefined ? undefined : { start }),
       ...(serial === undefined ? undefined : { serial }),
       onDrain: () => this.#drained?.(),

@@ -117,7 +117,7 @@ async function copyContent(
     )
     if (copied !== undefined) return (await sizeOf(link, source, from, { signal })) ?? size
   }
-  const content = readableFile(link, source, { maxBytes: copyMemory, size, signal })
+  const content = readableFile(link, source, { maxBytes: copyMemory, path: from, size, signal })
   return BigInt(await about(to, writeRange(link, target, content, { maxBytes: copyMemory, signal })))
 }
 

@@ -2,12 +2,15 @@
 
 import type { SftpLink } from './link.ts'
 import { isRefusal, type Position, position } from './read-ahead.ts'
+import { withPath } from './request-facts.ts'
 import { certainChunk, Flow, type FlowOptions, flowDefaults, type Sent, writeChunk } from './transfer-flow.ts'
 
 export interface WriteBehindOptions extends FlowOptions {
   readonly link: SftpLink
   /** Open for writing; close it after {@link WriteBehind.finish}. */
   readonly handle: Uint8Array
+  /** The file's, for errors. */
+  readonly path?: string | Uint8Array | undefined
   /** Where `write` begins. Default 0. */
   readonly start?: Position | undefined
   /**
@@ -220,7 +223,7 @@ export class WriteBehind {
       this.#queued += part.data.length
       return
     }
-    this.#fail(error)
+    this.#fail(withPath(error, this.#o.path))
     const done = part.entry.done
     if (part.entry.left > 0) {
       part.entry.left = 0

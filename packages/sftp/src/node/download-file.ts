@@ -4,12 +4,13 @@ import { close, constants, open } from 'node:fs'
 import { closeHandle, type Finished, openHandle } from '../client/file-ends.ts'
 import type { SftpLink } from '../client/link.ts'
 import { ReadAhead } from '../client/read-ahead.ts'
+import { withPath } from '../client/request-facts.ts'
 import type { FlowOptions } from '../client/transfer-flow.ts'
 import { SftpError } from '../errors.ts'
 import type { Attributes } from '../protocol/attributes.ts'
 import { OpenFlag, SftpStatus } from '../protocol/constants.ts'
 import type { BufferPool } from './buffer-pool.ts'
-import type { LocalPath } from './local-path.ts'
+import { atLocalPath, type LocalPath } from './local-path.ts'
 import { LocalSink } from './local-sink.ts'
 
 export interface DownloadFileOptions extends FlowOptions {
@@ -87,7 +88,7 @@ export function downloadFile(
   }
   const report = (error: Error | undefined): void => {
     if (error === undefined) done(undefined, { bytes: ahead?.delivered ?? 0, attrs })
-    else done(error)
+    else done(withPath(atLocalPath(error, o.local), o.remote))
   }
   const ready = (): void => {
     if (--waitingFor > 0) return
@@ -117,6 +118,7 @@ export function downloadFile(
       maxRequests: o.maxRequests,
       budget: o.budget,
       handle: from,
+      path: o.remote,
       start,
       end: o.end,
       size,

@@ -37,6 +37,19 @@ export function joinLocal(directory: LocalPath, name: Uint8Array): LocalPath {
   return Buffer.concat([Buffer.from(directory as string), Buffer.from('/'), name])
 }
 
+/** An error of a descriptor, such as that of a full disk, says what failed and not where: the same one, in Node's words, with the path. */
+export function atLocalPath(error: Error, path: LocalPath): Error {
+  const { code, errno, path: known, syscall } = error as NodeJS.ErrnoException
+  if (syscall === undefined || known !== undefined) return error
+  const text = path.toString()
+  return Object.assign(new Error(`${error.message} '${text}'`, { cause: error }), {
+    code,
+    errno,
+    syscall,
+    path: text,
+  })
+}
+
 /** Where a file is written until it is complete: in the same directory, so that it can be renamed. */
 export function partPath(path: LocalPath): LocalPath {
   if (typeof path === 'string') return join(dirname(path), partName(basename(path)))

@@ -75,6 +75,7 @@ export class SftpReadStream extends Readable {
       ...(end === undefined ? {} : { end: BigInt(end) + 1n }),
       link: this.#link,
       handle: this.#handle as Uint8Array,
+      path: 'path' in this.#file ? this.#file.path : undefined,
       onData: (bytes) => this.push(asBuffer(bytes)),
       onEnd: (error) => {
         if (error === undefined) this.push(null)

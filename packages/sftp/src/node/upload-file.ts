@@ -3,13 +3,14 @@
 import { close, fstat, open, type Stats } from 'node:fs'
 import { openHandle } from '../client/file-ends.ts'
 import type { SftpLink } from '../client/link.ts'
+import { withPath } from '../client/request-facts.ts'
 import type { FlowOptions } from '../client/transfer-flow.ts'
 import { WriteBehind } from '../client/write-behind.ts'
 import type { Attributes } from '../protocol/attributes.ts'
 import { OpenFlag } from '../protocol/constants.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import type { RunningTransfer } from './download-file.ts'
-import type { LocalPath } from './local-path.ts'
+import { atLocalPath, type LocalPath } from './local-path.ts'
 import { LocalSource } from './local-source.ts'
 
 export interface UploadFileOptions extends FlowOptions {
@@ -106,7 +107,7 @@ export function uploadFile(
   }
   const closeLocal = (): void => {
     const report = (error: Error | null | undefined): void => {
-      if (error != null) done(error)
+      if (error != null) done(withPath(atLocalPath(error, o.local), o.remote))
       else done(undefined, { bytes, stats: stats as Stats })
     }
     if (fd === undefined) report(failure)
@@ -121,6 +122,7 @@ export function uploadFile(
       maxRequests: o.maxRequests,
       budget: o.budget,
       handle: to,
+      path: o.remote,
       start,
     })
   const begin = (to: Uint8Array, from: number): void => {

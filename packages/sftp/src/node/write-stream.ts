@@ -75,6 +75,7 @@ export class SftpWriteStream extends Writable {
         ...this.#o,
         link: this.#link,
         handle,
+        path: 'path' in this.#file ? this.#file.path : undefined,
         serial: (flags & OpenFlag.append) !== 0,
         onDrain: () => {
           const waiting = this.#waiting
