@@ -208,7 +208,7 @@ async function compatRemote(): Promise<Remote> {
         (done) => void sftp.readdir(folder, done as never),
       )
       for (const { filename } of found)
-        await called((done) => void sftp.unlink(`${folder}/${filename}`, done))
+        await called((done) => void sftp.unlink(`${folder}/${filename}`, (error) => done(error, undefined)))
       return Object.fromEntries(found.map(({ filename, attrs }) => [filename, attrs.size ?? -1]))
     },
     async close() {
