@@ -4,8 +4,6 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { acceptAnyHostKey, connect } from '@hawser/client'
 import { parsePrivateKey } from '@hawser/keys'
-import { channelPipe } from '@hawser/session'
-import { openSftp } from '@hawser/sftp'
 import { get, put, SftpReadStream, SftpWriteStream } from '@hawser/sftp/node'
 import { measure, some, zeros } from './sftp-measure.mjs'
 
@@ -18,7 +16,7 @@ const client = await connect({
   hostKey: acceptAnyHostKey,
   algorithms: { ciphers: ['aes128-gcm@openssh.com'] },
 })
-const sftp = await openSftp(channelPipe(await client.subsystem('sftp')))
+const sftp = await client.sftp()
 const link = sftp.connection
 const remote = new TextEncoder().encode(o.remote)
 

@@ -12,7 +12,7 @@ import {
   type Session,
   securityOf,
 } from '@hawser/session'
-import type { SftpClient } from '@hawser/sftp'
+import { type SftpClient, sftpWindow } from '@hawser/sftp'
 import type { Negotiated } from '@hawser/transport'
 import { UsageError } from '@hawser/wire'
 import { type ForwardedAgent, forwardAgent, forwardingBinding } from './agent-forwarding.ts'
@@ -145,7 +145,7 @@ export class Client {
     const { command, subsystem = 'sftp' } = options
     const request = command === undefined ? { ...options, subsystem } : { ...options, command }
     return within(this.session.clock, 'starting SFTP', options, async (signal) => {
-      const channel = await this.#sessionChannel(options, signal)
+      const channel = await this.#sessionChannel({ firstWindow: sftpWindow, ...options }, signal)
       return unlessAborted(
         sftpOver(channel, () => this.#startProcess(channel, request), {
           signal,

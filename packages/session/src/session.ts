@@ -26,7 +26,8 @@ const keepaliveName = globalRequests.keepalive.name
 
 interface PendingOpen {
   readonly type: string
-  readonly grows: boolean
+  /** The window that it begins with where it may grow. */
+  readonly growsFrom: number | undefined
   readonly resolve: (channel: Channel) => void
   readonly reject: (error: Error) => void
 }
@@ -49,7 +50,9 @@ export interface SessionParts {
 export interface OpenChannelOptions {
   /** Gives up waiting; a channel that opens afterwards is closed again. */
   readonly signal?: AbortSignal
-  /** Receive window in bytes and largest packet, in place of the session's. */
+  /** Receive window to begin with, in bytes, where the session's begins with less and may grow to it. Default: the session's. */
+  readonly firstWindow?: number
+  /** Receive window in bytes, for good, and largest packet, in place of the session's. */
   readonly window?: number
   readonly maxPacket?: number
 }
@@ -204,10 +207,12 @@ export class Session {
       const unusable = this.#unusable('open a channel')
       if (unusable !== undefined) return reject(unusable)
       if (o.signal?.aborted) return reject(aborted(o.signal))
+      const { start, most } = this.#windows
+      const first = Math.min(Math.max(o.firstWindow ?? start, start), most)
       let id: ChannelId
       try {
         id = this.#drive.engine.mux.open(type, data, {
-          ...(o.window === undefined ? {} : { window: o.window }),
+          window: o.window ?? first,
           ...(o.maxPacket === undefined ? {} : { maxPacket: o.maxPacket }),
         })
       } catch (error) {
@@ -216,7 +221,7 @@ export class Session {
       const onAbort = (): void => {
         this.#opens.set(id, {
           type,
-          grows: false,
+          growsFrom: undefined,
           resolve: (channel) => void channel.close(),
           reject: () => undefined,
         })
@@ -226,7 +231,7 @@ export class Session {
       const settled = (): void => o.signal?.removeEventListener('abort', onAbort)
       this.#opens.set(id, {
         type,
-        grows: o.window === undefined,
+        growsFrom: o.window === undefined ? first : undefined,
         resolve: (channel) => {
           settled()
           resolve(channel)
@@ -384,7 +389,7 @@ export class Session {
     const open = this.#opens.get(id)
     this.#opens.delete(id)
     if (open === undefined) return
-    open.resolve(this.#channel(id, open.type, data, open.grows))
+    open.resolve(this.#channel(id, open.type, data, open.growsFrom))
   }
 
   #openFailed(id: ChannelId, reason: number, description: string): void {
@@ -403,7 +408,7 @@ export class Session {
         const unusable = this.#unusable('accept a channel')
         if (unusable !== undefined) throw unusable
         mux.accept(id, answer)
-        const channel = this.#channel(id, type, data, true)
+        const channel = this.#channel(id, type, data, this.#windows.start)
         this.#drive.kick()
         return channel
       },
@@ -418,11 +423,15 @@ export class Session {
     else handOver(open, () => handler(open))
   }
 
-  /** `grows` unless its window has a size of its own. */
-  #channel(id: ChannelId, type: string, data: Uint8Array, grows: boolean): Channel {
+  /** Its window grows from `growsFrom`, or not at all. */
+  #channel(id: ChannelId, type: string, data: Uint8Array, growsFrom: number | undefined): Channel {
     const channel = new Channel({ id, type, openData: data, host: this.#host })
     this.#channels.set(id, channel)
-    if (grows) this.#growing.set(id, new WindowGrowth({ ...this.#windows, clock: this.clock }))
+    if (growsFrom !== undefined)
+      this.#growing.set(
+        id,
+        new WindowGrowth({ start: growsFrom, most: this.#windows.most, clock: this.clock }),
+      )
     return channel
   }
 

@@ -13,7 +13,7 @@ export { type OpenFlags, openFlags } from './client/open-flags.ts'
 export type { SftpPath } from './client/path.ts'
 export { type Position, ReadAhead, type ReadAheadOptions } from './client/read-ahead.ts'
 export { Stats } from './client/stats.ts'
-export { type FlowOptions, flowDefaults } from './client/transfer-flow.ts'
+export { type FlowOptions, flowDefaults, sftpWindow } from './client/transfer-flow.ts'
 export type { RemoveOptions } from './client/tree.ts'
 export {
   type FileContent,

@@ -2,7 +2,8 @@
 
 import { type ProcessRequest, startProcess } from '@hawser/client'
 import { ChannelRequestError, channelRequests, channelTypes } from '@hawser/connection'
-import type { Channel as SessionChannel } from '@hawser/session'
+import type { OpenChannelOptions, Channel as SessionChannel } from '@hawser/session'
+import { sftpWindow } from '@hawser/sftp'
 import { Channel } from './channel.ts'
 import type { Forwards } from './client-forwards.ts'
 import { debugTrace } from './debug.ts'
@@ -51,18 +52,18 @@ export class Programs {
     const done = (error: Error | undefined, sftp?: SftpClient): void =>
       Link.run(() => callback(error, sftp as unknown as SFTPWrapper))
     const software = this.#link.session.remoteIdent?.software ?? ''
-    void this.start({ subsystem: 'sftp' }, wish).then(
+    void this.start({ subsystem: 'sftp' }, wish, { firstWindow: sftpWindow }).then(
       (core) => openSftpClient(core, software, debugTrace(debug), done),
       (error: Error) => done(error),
     )
   }
 
   /** The channel underneath, once the program has started; rejects with the error that programs of ssh2 know. */
-  start(program: Program, wish: ProgramWish): Promise<SessionChannel> {
+  start(program: Program, wish: ProgramWish, opening: OpenChannelOptions = {}): Promise<SessionChannel> {
     const wanted = wish.agentForward ?? this.#agentForward
     const request = programRequest(program, wish, wanted === true && this.#forwards.expectAgent())
     if (request.x11 !== undefined) this.#forwards.expectX11(request.x11.singleConnection === true)
-    return this.#open(request).catch((error: unknown) => {
+    return this.#open(request, opening).catch((error: unknown) => {
       if (request.x11 !== undefined) this.#forwards.forgetX11()
       if (error instanceof ChannelRequestError && error.request === channelRequests.authAgentReq.name)
         this.#forwards.forgetAgent()
@@ -70,8 +71,8 @@ export class Programs {
     })
   }
 
-  async #open(request: ProcessRequest): Promise<SessionChannel> {
-    const core = await this.#link.session.openChannel(channelTypes.session.name)
+  async #open(request: ProcessRequest, opening: OpenChannelOptions): Promise<SessionChannel> {
+    const core = await this.#link.session.openChannel(channelTypes.session.name, undefined, opening)
     await startProcess(core, request)
     return core
   }

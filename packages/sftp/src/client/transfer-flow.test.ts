@@ -41,7 +41,7 @@ describe('what may be under way', () => {
     const needed = transfer({ roundTrip: 100, each: 5, maxBytes: 64 * mib })
     expect(needed).toBeGreaterThan(5)
     expect(needed).toBeLessThan(14)
-    expect(transfer({ roundTrip: 100, each: 0.1 }), 'the default bound').toBe(16)
+    expect(transfer({ roundTrip: 100, each: 0.1 }), 'the default bound').toBe(24)
   })
 
   test('stays small on a short line, however fast, also where answers are late at times', () => {
@@ -49,6 +49,13 @@ describe('what may be under way', () => {
     expect(
       transfer({ roundTrip: 0.3, each: 0.2, late: (index) => (index % 50 === 7 ? 20 : 0) }),
     ).toBeLessThan(2.5)
+  })
+
+  test('on a line that is far from full, makes four of one within a round trip', () => {
+    const rounds = (count: number): number =>
+      transfer({ first: 2 * mib, roundTrip: 100, each: 0.1, maxBytes: 64 * mib, requests: 8 * count })
+    expect(rounds(1)).toBe(8)
+    expect(rounds(5)).toBe(32)
   })
 
   test('begins with one request or what it is told, and never passes its bound', () => {

@@ -12,9 +12,9 @@ const largestChunk = 261_120
 export interface FlowOptions {
   /** Bytes of one request. Default: what the server says, up to 255 KiB; 32 KiB when it says nothing. */
   readonly chunkSize?: number | undefined
-  /** Bytes under way and waiting in memory, at the most; at least one request is always possible. Default: 16 MiB. */
+  /** Bytes under way and waiting in memory, at the most; at least one request is always possible. Default: 24 MiB. */
   readonly maxBytes?: number | undefined
-  /** Requests under way, at the most. Default: 64, or 256 of 64 KiB and less. */
+  /** Requests under way, at the most. Default: 96, or 256 of 64 KiB and less. */
   readonly maxRequests?: number | undefined
   /** Shared with other transfers, so that all of them together stay within it. */
   readonly budget?: TransferBudget | undefined
@@ -45,7 +45,13 @@ export class TransferBudget {
 }
 
 /** The defaults, for whoever tells their users. */
-export const flowDefaults = { maxBytes: 16 * 1024 * 1024, maxRequests: 64, maxSmallRequests: 256 } as const
+export const flowDefaults = { maxBytes: 24 * 1024 * 1024, maxRequests: 96, maxSmallRequests: 256 } as const
+
+/**
+ * What the receive window of a channel that carries SFTP should begin with, in bytes. What comes over it is what was asked for, and the flow
+ * bounds that; a window of less would only have to grow first. Twice as much, since credit comes back half a window at a time.
+ */
+export const sftpWindow = 2 * flowDefaults.maxBytes
 
 /** Up to so many bytes the number of requests grows without asking whether it helps: a round is too short to tell. */
 export const surelyUseful = 2 * 1024 * 1024
@@ -53,6 +59,8 @@ export const surelyUseful = 2 * 1024 * 1024
 const mostBatch = 2 * 1024 * 1024
 /** What a line and a server with a queue for it hold, in products of rate and shortest answer. */
 const enough = 2
+/** Answers that took this many of the shortest time, at the most, waited in no queue: the line is far from full. */
+const unhindered = 1.5
 /** The most that a flow grows by at once. */
 const mostAtOnce = 4
 
@@ -140,11 +148,15 @@ export class Flow {
       return
     }
     this.#roundBytes += bytes
-    if (this.#roundBytes < this.#limit) return
+    // As many requests as fit: another one would be of the next round.
+    if (this.#roundBytes + bytes <= this.#limit) return
     this.#roundBytes = 0
     const time = Math.max(took, sent.at - sent.before)
-    const needed = (enough * this.#shortest * (this.#answered - sent.answered)) / time
-    this.#limit = Math.min(Math.max(this.#limit, needed), mostAtOnce * this.#limit, this.#most)
+    const useful =
+      time < unhindered * this.#shortest
+        ? mostAtOnce * this.#limit
+        : (enough * this.#shortest * (this.#answered - sent.answered)) / time
+    this.#limit = Math.min(Math.max(this.#limit, useful), mostAtOnce * this.#limit, this.#most)
   }
 
   /** Requests are shorter from now on: begin again with one of `chunk` bytes. */
