@@ -40,7 +40,11 @@ const targets: readonly Target[] = [
     says: 'at least 20 MiB/s: the window of sshd, filled',
     reached: (ours) => ours.speed >= 20,
   },
-  { work: /^login, 100 ms/, says: 'at most 400 ms until ready', reached: (ours) => ours.speed <= 400 },
+  {
+    work: /^login, 100 ms/,
+    says: '@hawser/client at most 400 ms until ready; ssh2-compat keeps the three tries of ssh2',
+    reached: (ours, other) => (other('@hawser/client') ?? ours).speed <= 400,
+  },
   {
     work: /^exec (download|upload)/,
     says: 'faster than both ssh2 and OpenSSH; CPU at most 0.85 x ssh2 + addon and 0.45 x plain',

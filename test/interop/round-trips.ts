@@ -86,8 +86,8 @@ export const logins: readonly {
 }[] = [
   { name: '@hawser/client', login: ours((signer) => [{ method: 'publickey', signer }]) },
   {
-    name: '@hawser/client, probe: false',
-    login: ours((signer) => [{ method: 'publickey', signer, probe: false }]),
+    name: '@hawser/client, probe: true',
+    login: ours((signer) => [{ method: 'publickey', signer, probe: true }]),
   },
   {
     name: 'npm ssh2',

@@ -1,5 +1,5 @@
 import { AgentError, Keyring } from '@hawser/agent'
-import { generateKey } from '@hawser/keys'
+import { generateKey, type Signer } from '@hawser/keys'
 import type { AuthState, LoginAttempt } from '@hawser/session'
 import { describe, expect, test } from 'vitest'
 import { attemptsInOrder, orderOf } from './auth-order.ts'
@@ -32,12 +32,29 @@ describe('attempts in order', () => {
   test('a key that stands first goes before none, which is left out after a partial success', async () => {
     const key: LoginAttempt = { method: 'publickey', signer: await generateKey('ed25519') }
     const refused = attemptsInOrder([key, password])
-    expect(await refused(state())).toBe(key)
+    expect(await refused(state())).toMatchObject(key)
     expect(await refused(state(['password']))).toEqual({ method: 'none' })
     expect(await refused(state(['password']))).toBe(password)
     const partial = attemptsInOrder([key, password])
-    expect(await partial(state())).toBe(key)
+    expect(await partial(state())).toMatchObject(key)
     expect(await partial(state(['password'], true))).toBe(password)
+  })
+
+  test('a key in memory signs at once, another signer asks first, and `probe` decides', async () => {
+    const inMemory = await generateKey('ed25519')
+    const elsewhere: Signer = {
+      publicKey: inMemory.publicKey,
+      algorithms: inMemory.algorithms,
+      sign: (algorithm, data) => inMemory.sign(algorithm, data),
+    }
+    const probe = async (signer: Signer, wish: { readonly probe?: boolean } = {}): Promise<unknown> => {
+      const attempt = await attemptsInOrder([{ method: 'publickey', signer, ...wish }])(state())
+      return attempt?.method === 'publickey' ? attempt.probe : 'no publickey attempt'
+    }
+    expect(await probe(inMemory)).toBe(false)
+    expect(await probe(inMemory, { probe: true })).toBe(true)
+    expect(await probe(elsewhere)).toBe(true)
+    expect(await probe(elsewhere, { probe: false })).toBe(false)
   })
 
   test('a list that begins with none does not send it twice', async () => {

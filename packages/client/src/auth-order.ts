@@ -1,6 +1,7 @@
 /** Which login attempt comes next: the default order, and what the server's answers change in it. */
 
 import { AgentError, loginSigners } from '@hawser/agent'
+import type { PrivateKey } from '@hawser/keys'
 import type { AuthOrder, AuthState, LoginAttempt } from '@hawser/session'
 import type { ForwardedAgent } from './agent-forwarding.ts'
 
@@ -22,7 +23,8 @@ export function orderOf(auth: readonly Attempt[] | AuthOrder): AuthOrder {
 
 /**
  * `none` first (RFC 4252 §5.2: it asks what can continue, and lets in who needs nothing), then each of `attempts` once, in order.
- * A key that stands first goes before `none`: it most often does, and that spares a round trip.
+ * A key that stands first goes before `none`: it most often does, and that spares a round trip. A key in memory signs without asking
+ * first whether it would do, unless its attempt has a `probe`: nobody has to touch or confirm anything for it.
  * Attempts that the server does not offer at the moment are passed over, and come into question again
  * when a partial success changes what it offers. An agent that cannot be reached is passed over; its error is thrown when nothing else
  * could be tried.
@@ -52,7 +54,7 @@ export function attemptsInOrder(attempts: readonly Attempt[]): AuthOrder {
     }
     if (attempt !== undefined && attempt.method !== 'none') tried++
     if (attempt === undefined && tried === 0 && unreachable !== undefined) throw unreachable
-    return attempt
+    return attempt?.method === 'publickey' ? { probe: !inMemory(attempt.signer), ...attempt } : attempt
   }
   let noneLater = false
   return (state) => {
@@ -67,6 +69,10 @@ export function attemptsInOrder(attempts: readonly Attempt[]): AuthOrder {
     }
     return next(state)
   }
+}
+
+function inMemory(signer: Partial<PrivateKey>): boolean {
+  return typeof signer.dispose === 'function'
 }
 
 async function keysOf({ agent, login }: AgentAttempt, { session }: AuthState): Promise<LoginAttempt[]> {

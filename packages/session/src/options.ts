@@ -76,7 +76,7 @@ export type LoginAttempt = { readonly login?: string } & (
   | {
       readonly method: 'publickey'
       readonly signer: Signer
-      /** Asks first whether the key would do, before anything is signed. Default true. */
+      /** Asks first whether the key would do, before anything is signed. Default true; false for keys in memory in a list of @hawser/client. */
       readonly probe?: boolean
     }
   | {
