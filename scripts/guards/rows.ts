@@ -347,7 +347,13 @@ export const guardsOfRows: Readonly<Record<string, readonly string[]>> = {
     'session: peers of handlers that throw',
     'server: decisions that come too late',
   ],
-  'answers given twice': ['session: answers twice', 'connection: answers twice'],
+  'answers given twice': [
+    'session: answers twice',
+    'connection: answers twice',
+    'session: channels that are accepted too late',
+    'session: decisions while a question is open',
+    'server: programs after a second answer',
+  ],
   'new keys in both directions': ['session: channel data while keys are made'],
 
   // 6. the 26 requirements

@@ -172,6 +172,22 @@ export const session = guardsOf('session', [
     'a channel that is refused, or that nobody serves',
   ],
   [
+    'channels that are accepted too late',
+    'session.ts',
+    'if (unusable !== undefined) return lostChannel(id, type, data, this.#host, unusable)',
+    'if (unusable !== undefined) throw unusable',
+    'test/interop/answers.test.ts',
+    'accept when the client has left',
+  ],
+  [
+    'decisions while a question is open',
+    'server-authentication.ts',
+    'if (this.#asked !== undefined) {',
+    'if (false) {',
+    'test/interop/answers.test.ts',
+    'while a question is open counts once it is answered',
+  ],
+  [
     'what waits at the end',
     'session.ts',
     'for (const open of this.#opens.all()) open.reject(error)\n',
@@ -365,6 +381,14 @@ export const server = guardsOf('server', [
     never,
     'session-channel.test.ts',
     'more environment and longer commands than allowed',
+  ],
+  [
+    'programs after a second answer',
+    'session-channel.ts',
+    'asked.reject()\n        // Only now: what was accepted stays the one program of this channel.\n        this.#asked = false\n',
+    'this.#asked = false\n        asked.reject()\n',
+    'test/interop/answers.test.ts',
+    'stays the only one of its channel',
   ],
   [
     'one program per channel',

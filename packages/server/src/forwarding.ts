@@ -9,7 +9,7 @@ const { directStreamlocal, directTcpip } = channelTypes
 /** A channel that a client wants to have opened. Answer it by `accept` or `reject`, once. */
 export interface OpenRequest {
   readonly answered: boolean
-  /** Opens the channel; connecting it to something is yours, or that of a helper of `@hawser/server/node`. */
+  /** Opens the channel, which is closed already when the client has left meanwhile; connecting it to something is yours, or that of a helper of `@hawser/server/node`. */
   accept(): Channel
   /** Default: administratively prohibited. Reasons are in ChannelOpenReason of `@hawser/connection`. */
   reject(reason?: number, description?: string): void

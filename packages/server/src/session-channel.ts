@@ -217,8 +217,9 @@ export class SessionChannel {
         return this.#process
       },
       reject: () => {
-        this.#asked = false
         asked.reject()
+        // Only now: what was accepted stays the one program of this channel.
+        this.#asked = false
       },
     }
     handOver(request, () => handler(request))

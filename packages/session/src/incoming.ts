@@ -131,7 +131,10 @@ export class IncomingChannel {
     return this.#answered
   }
 
-  /** Opens the channel; `data` is type-specific and usually absent. Throws UsageError for a second answer. */
+  /**
+   * Opens the channel; `data` is type-specific and usually absent. Throws UsageError for a second answer. When the connection is over by
+   * now, the channel is closed already.
+   */
   accept(data?: Uint8Array): Channel {
     this.#once()
     return this.#accept(data)

@@ -86,6 +86,8 @@ class Exchange implements AuthExchange {
   readonly #machine: UserauthServer
   #answered = false
   #asked: { resolve: (value: never) => void; reject: (error: Error) => void } | undefined
+  /** An answer that was given while a question was open: the client answers that first. */
+  #held: (() => void) | undefined
 
   constructor(session: Session, machine: UserauthServer, request: AuthRequest) {
     this.#session = session
@@ -126,6 +128,7 @@ class Exchange implements AuthExchange {
     this.#answered = true
     const asked = this.#asked
     this.#asked = undefined
+    this.#held = undefined
     asked?.reject(givenUp())
     if (open) this.onAbort?.()
   }
@@ -134,6 +137,10 @@ class Exchange implements AuthExchange {
     if (this.#answered) throw new UsageError('this authentication request was answered already')
     this.#answered = true
     if (this.#session.phase === 'closing' || this.#session.phase === 'closed') return
+    if (this.#asked !== undefined) {
+      this.#held = verb
+      return
+    }
     verb()
     this.#session.drive.kick()
   }
@@ -153,6 +160,11 @@ class Exchange implements AuthExchange {
     const asked = this.#asked
     this.#asked = undefined
     asked?.resolve(value as never)
+    const held = this.#held
+    this.#held = undefined
+    if (held === undefined) return
+    held()
+    this.#session.drive.kick()
   }
 }
 

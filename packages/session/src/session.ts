@@ -406,7 +406,7 @@ export class Session {
       data,
       accept: (answer) => {
         const unusable = this.#unusable('accept a channel')
-        if (unusable !== undefined) throw unusable
+        if (unusable !== undefined) return lostChannel(id, type, data, this.#host, unusable)
         mux.accept(id, answer)
         const channel = this.#channel(id, type, data, this.#windows.start)
         this.#drive.kick()
@@ -542,4 +542,17 @@ export class GlobalRequestError extends UsageError {
 
 function aborted(signal: AbortSignal): Error {
   return new ConnectionError('SSH_ABORTED', 'ready', 'aborted by the caller', { cause: signal.reason })
+}
+
+/** What `accept` gives when the peer has left meanwhile, which is no fault of who accepts: a channel that is lost already. */
+function lostChannel(
+  id: ChannelId,
+  type: string,
+  openData: Uint8Array,
+  host: ChannelHost,
+  error: Error,
+): Channel {
+  const channel = new Channel({ id, type, openData, host })
+  channel.receiveClosed(error)
+  return channel
 }

@@ -4,7 +4,6 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { ChannelOpenReason } from '@hawser/connection'
 import type { Channel } from '@hawser/session'
 import { joinChannel } from '@hawser/session/node'
-import { UsageError } from '@hawser/wire'
 import type { OpenRequest, StreamlocalRequest, TcpipRequest } from '../forwarding.ts'
 
 export interface ConnectUnixOptions {
@@ -19,7 +18,7 @@ export interface ConnectTcpOptions extends ConnectUnixOptions {
 /**
  * Connects to where `request` wants to go, accepts it and carries the bytes; refuses it when the target cannot be reached.
  * It goes wherever this machine can go: look at `request.host` and `request.port` before you call it. Resolves when the connection
- * is there (or was refused: undefined); it ends by itself.
+ * is there (or was refused: undefined); it ends by itself. Rejects with UsageError when `request` was accepted or rejected meanwhile.
  */
 export function connectTcp(
   request: TcpipRequest,
@@ -43,14 +42,14 @@ function connectTo(
   request: OpenRequest,
   { timeoutMs = 30_000 }: ConnectUnixOptions,
 ): Promise<Socket | undefined> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const socket = connect({ ...where, allowHalfOpen: true, noDelay: true })
     const refuse = (why: string): void => {
       clearTimeout(timer)
       socket.removeAllListeners()
       socket.on('error', () => undefined) // given up: whatever else goes wrong with it concerns nobody
       socket.destroy()
-      request.reject(ChannelOpenReason.connectFailed, why)
+      if (!request.answered) request.reject(ChannelOpenReason.connectFailed, why)
       resolve(undefined)
     }
     const failed = (error: Error): void => refuse(error.message)
@@ -59,8 +58,16 @@ function connectTo(
     socket.once('connect', () => {
       clearTimeout(timer)
       socket.removeListener('error', failed)
-      const channel = accepted(request)
-      if (channel === undefined) {
+      let channel: Channel
+      try {
+        channel = request.accept()
+      } catch (error) {
+        // Answered meanwhile by who has given it to us.
+        socket.destroy()
+        reject(error)
+        return
+      }
+      if (channel.isClosed) {
         socket.destroy()
         resolve(undefined)
         return
@@ -69,14 +76,4 @@ function connectTo(
       resolve(socket)
     })
   })
-}
-
-/** The channel; undefined when the client has left meanwhile. */
-function accepted(request: OpenRequest): Channel | undefined {
-  try {
-    return request.accept()
-  } catch (error) {
-    if (error instanceof UsageError) throw error
-    return undefined
-  }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { generateKey } from '@hawser/keys'
-import { beginClient, type Channel, ConnectionError, type Session } from '@hawser/session'
+import { beginClient, type Channel, type Session } from '@hawser/session'
 import { fromNodeSocket } from '@hawser/session/node'
 import { freePort } from '@hawser/test-kit'
 import { UsageError } from '@hawser/wire'
@@ -65,10 +65,7 @@ describe('connectTcp', () => {
     const target = createServer().listen(0, '127.0.0.1')
     await once(target, 'listening')
     const arrived = once(target, 'connection')
-    const asked = request(
-      (target.address() as AddressInfo).port,
-      lost(new ConnectionError('SSH_CLOSED', 'closed', 'gone')),
-    )
+    const asked = request((target.address() as AddressInfo).port, () => ({ isClosed: true }) as Channel)
     expect(await connectTcp(asked)).toBeUndefined()
     const [socket] = await arrived
     socket.resume()
