@@ -152,7 +152,7 @@ const told = (acted: Promise<unknown>): Promise<Verb> =>
     },
   )
 
-describe.each(places)('$name', ({ name, server, act }) => {
+describe.each(places)('$name', ({ server, act }) => {
   test.each(verbs.flatMap((first) => verbs.map((second) => ({ first, second }))))(
     '$first, then $second: the first counts, the second throws, and the client goes on',
     async ({ first, second }) => {
@@ -193,48 +193,6 @@ describe.each(places)('$name', ({ name, server, act }) => {
     }
   })
 
-  // What onOther leaves unanswered is refused at once.
-  test.skipIf(name === 'onOther').each(verbs)(
-    '%s when the client has left: nothing happens',
-    async (verb) => {
-      let answered: (what: unknown) => void = () => undefined
-      let asked: () => void = () => undefined
-      const wasAsked = new Promise<void>((resolve) => {
-        asked = resolve
-      })
-      const late = new Promise<unknown>((resolve) => {
-        answered = resolve
-      })
-      await using listener = await serve(
-        server(async (request, { closed }) => {
-          asked()
-          await closed
-          answered(request[verb]())
-        }),
-      )
-      const client = await connect(optionsOf(listener))
-      const acted = told(act(client))
-      await wasAsked
-      await client.close()
-      expect(await acted).toBe('reject')
-      const given = await late
-      // A connection that was let in too late is one that is over.
-      if (given instanceof Channel) {
-        expect(given.isClosed).toBe(true)
-        expect(
-          (
-            await given.readable
-              .getReader()
-              .read()
-              .catch(() => ({ done: true }))
-          ).done,
-        ).toBe(true)
-        await given.closed
-      }
-      expect(uncaught).toEqual([])
-    },
-  )
-
   test.each(
     (['close', 'destroy'] as const).flatMap((way) =>
       verbs.flatMap((verb) => [
@@ -262,7 +220,55 @@ describe.each(places)('$name', ({ name, server, act }) => {
   })
 })
 
-describe.each(sessionPlaces.filter(({ name }) => name !== 'onOther'))('$name', ({ server, act }) => {
+/** What onOther leaves unanswered is refused at once. */
+const mayWait = ({ name }: Place): boolean => name !== 'onOther'
+
+describe.each(places.filter(mayWait))('$name', ({ server, act }) => {
+  test.each(verbs)('%s when the client has left: nothing happens', async (verb) => {
+    let answered: (what: unknown) => void = () => undefined
+    let asked: () => void = () => undefined
+    const wasAsked = new Promise<void>((resolve) => {
+      asked = resolve
+    })
+    const late = new Promise<unknown>((resolve) => {
+      answered = resolve
+    })
+    await using listener = await serve(
+      server(async (request, { closed }) => {
+        asked()
+        await closed
+        try {
+          answered(request[verb]())
+        } catch (error) {
+          answered(error)
+          throw error
+        }
+      }),
+    )
+    const client = await connect(optionsOf(listener))
+    const acted = told(act(client))
+    await wasAsked
+    await client.close()
+    expect(await acted).toBe('reject')
+    const given = await late
+    // A connection that was let in too late is one that is over.
+    if (given instanceof Channel) {
+      expect(given.isClosed).toBe(true)
+      expect(
+        (
+          await given.readable
+            .getReader()
+            .read()
+            .catch(() => ({ done: true }))
+        ).done,
+      ).toBe(true)
+      await given.closed
+    }
+    expect(uncaught).toEqual([])
+  })
+})
+
+describe.each(sessionPlaces.filter(mayWait))('$name', ({ server, act }) => {
   test.each(verbs)(
     '%s when the client has closed the channel: nothing happens, and the connection goes on',
     async (verb) => {
