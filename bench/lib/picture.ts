@@ -4,6 +4,7 @@ import { better, type Result } from './report.ts'
 
 export const colours: Readonly<Record<string, string>> = {
   hawser: '#0a7d55',
+  '@hawser/client': '#53b08f',
   'hawser ssh2-compat': '#53b08f',
   'ssh2 plain JS': '#b9bec7',
   'ssh2 + addon': '#7f8794',
