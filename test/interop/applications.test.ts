@@ -441,6 +441,47 @@ describe('compat', () => {
     expect(uncaught).toEqual([])
   })
 
+  test('what is written after the client closed, to a channel that nobody reads, is no error, and each callback comes once', async () => {
+    const called: unknown[] = []
+    let over = (): void => undefined
+    const done = new Promise<void>((resolve) => (over = resolve))
+    const port = await serveCompat((connection) => {
+      letIn(connection)
+      connection.on('session', (accept) =>
+        (accept() as CompatSession).on('exec', (acceptExec) => {
+          const stream = acceptExec()
+          stream.write('begun')
+          connection.once('close', () => {
+            stream.write('x', (error) => called.push(['write', error]))
+            stream.end('y', () => called.push(['end']))
+            stream.write('z')
+            setImmediate(over)
+          })
+        }),
+      )
+      connection.on('tcpip', (accept) =>
+        connection.once('close', () => {
+          const late = accept()
+          late.write('x', (error) => called.push(['late write', error]))
+          late.end('y')
+        }),
+      )
+    })
+    const client = await login(port)
+    client.forwardOut('a', 1, 'b', 2, () => undefined)
+    client.exec('x', (_, stream) => {
+      stream.write('what nobody reads')
+      stream.once('data', () => client.destroy())
+    })
+    await done
+    expect(called.map((call) => JSON.stringify(call)).toSorted()).toEqual([
+      '["end"]',
+      '["late write",null]',
+      '["write",null]',
+    ])
+    expect(uncaught).toEqual([])
+  })
+
   test('destroy inside of callbacks and listeners: one close, and every callback once', async () => {
     const port = await serveCompat((connection) => {
       letIn(connection)

@@ -29,6 +29,8 @@ export interface ChannelParts {
   readonly highWaterMark?: number
 }
 
+type WriteDone = (error: Error | null | undefined) => void
+
 /** The arguments of `exit`, repeated by `close`. */
 export type Exit =
   | readonly [code: number]
@@ -55,6 +57,8 @@ export class Channel extends Stream {
   #exit: Exit | undefined
   #exitSent = false
   #coreClosed = false
+  /** The peer closed before the program had ended what it writes. */
+  #cutOff = false
   #closeEmitted = false
   #settled = false
   #closeOnEnd: boolean
@@ -164,6 +168,21 @@ export class Channel extends Stream {
     return sent && this.#owner.writable
   }
 
+  /** What is written after the peer's CLOSE goes nowhere, and nobody has to listen for an error: `close` says so. */
+  override write(chunk: unknown, encoding?: BufferEncoding | WriteDone, done?: WriteDone): boolean {
+    if (!this.#cutOff) return super.write(chunk, encoding as BufferEncoding, done)
+    const called = typeof encoding === 'function' ? encoding : done
+    if (called !== undefined) process.nextTick(called)
+    return false
+  }
+
+  override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), done?: () => void): this {
+    if (!this.#cutOff) return super.end(chunk, encoding as BufferEncoding, done)
+    const called = [chunk, encoding, done].find((argument) => typeof argument === 'function')
+    if (called !== undefined) process.nextTick(called as () => void)
+    return this
+  }
+
   override _read(): void {
     const bytes = this.#owed
     this.#owed = 0
@@ -223,7 +242,10 @@ export class Channel extends Stream {
     if (!this.destroyed && !this.readableEnded) this.push(null)
     if (this.server) this.stderr.destroy()
     // Nothing more can be written; ends the writable side without an error.
-    if (!this.writableEnded && !this.destroyed) this.end()
+    if (!this.writableEnded && !this.destroyed) {
+      this.end()
+      this.#cutOff = true
+    }
     this.#stopEcho()
     this.#finishClose()
   }
