@@ -1,7 +1,7 @@
 /**
  * Hawser beside npm's ssh2 (plain JavaScript, and with its native addon) and OpenSSH, on the same work in the same run:
  * `npm run bench [-- --mib 256 --runs 3 --only exec --json --svg file]`. Medians; CPU seconds are those of the measured process alone.
- * `--from file` shows the JSON of an earlier run instead of measuring. The SFTP rows are those of `sftp.ts`.
+ * `--from file` shows the JSON of an earlier run instead of measuring; `--markdown` prints a table for documents. The SFTP rows are those of `sftp.ts`.
  */
 
 import { spawn } from 'node:child_process'
@@ -24,7 +24,7 @@ import {
 } from './lib/measure.ts'
 import { nativeSsh2 } from './lib/native-ssh2.ts'
 import { picture } from './lib/picture.ts'
-import { type Result, table, type Unit } from './lib/report.ts'
+import { markdown, type Result, table, type Unit } from './lib/report.ts'
 import { judge } from './lib/targets.ts'
 
 const { values } = parseArgs({
@@ -35,6 +35,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     svg: { type: 'string' },
     from: { type: 'string' },
+    markdown: { type: 'boolean', default: false },
   },
 })
 const mib = Number(values.mib)
@@ -102,7 +103,8 @@ async function measureAll(): Promise<Result[]> {
 
 function report(results: readonly Result[]): void {
   if (values.svg !== undefined) writeFileSync(values.svg, picture(results))
-  process.stdout.write(values.json ? `${JSON.stringify(results, null, 2)}\n` : table(results, judge))
+  const print = values.markdown ? markdown : table
+  process.stdout.write(values.json ? `${JSON.stringify(results, null, 2)}\n` : print(results, judge))
 }
 
 /** The rows of `sftp.ts`, in a process of their own. */

@@ -60,3 +60,38 @@ function line(row: Result, ours: Result | undefined): string {
   }
   return parts.join(' ').trimEnd()
 }
+
+/** The same as a table of Markdown: a line per piece of work, CPU in brackets, the target at the end. */
+export function markdown(
+  results: readonly Result[],
+  judge: (rows: readonly Result[]) => Verdict | undefined,
+): string {
+  const columns = ['hawser', 'ssh2 plain JS', 'ssh2 + addon', 'OpenSSH'] as const
+  const lines = [
+    `| work | unit | ${columns.join(' | ')} | target | met |`,
+    `|---|---|${columns.map(() => '--:|').join('')}---|---|`,
+  ]
+  for (const work of new Set(results.map((r) => r.work))) {
+    const rows = results.filter((r) => r.work === work)
+    const cells = columns.map((column) => {
+      const names = column === 'OpenSSH' ? ['OpenSSH', 'sftp'] : [column]
+      const row = rows.find((r) => names.includes(r.name))
+      return row === undefined ? '–' : figures(row)
+    })
+    for (const own of rows.filter((r) => r.name.includes('hawser') && r.name !== 'hawser'))
+      cells[0] += `; ${own.name.replace('hawser ', '')} ${figures(own)}`
+    const verdict = judge(rows)
+    const met = verdict === undefined ? '' : verdict.met ? 'yes' : '**no**'
+    lines.push(`| ${work} | ${rows[0]?.unit} | ${cells.join(' | ')} | ${verdict?.target ?? ''} | ${met} |`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/** The speed, and what it cost in CPU; memory where that is what counts. */
+function figures({ speed, cpu, grown }: Result): string {
+  const short = (value: number): string => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
+  const parts = [short(speed)]
+  if (cpu !== undefined) parts.push(`(${short(cpu)})`)
+  if (grown !== undefined) parts.push(`+${grown.toFixed(0)} MiB`)
+  return parts.join(' ')
+}
