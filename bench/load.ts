@@ -1,13 +1,15 @@
 /**
- * How Hawser behaves under load, beside npm's ssh2: what an idle connection costs, many connections and many channels at once,
- * senders whose readers have stopped, and mixed traffic for a long time.
+ * How Hawser behaves under load, beside npm's ssh2: what an idle connection costs, many connections and many channels
+ * at once, what one who is logged in notices of 200 logins, senders whose readers have stopped, and mixed traffic for a long time.
  * `npm run bench:load [-- --only idle --connections 10000 --seconds 600]`
  */
 
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { idleCost } from './lib/idle.ts'
-import { type Facts, Program, startServer } from './lib/load-program.ts'
+import { type Facts, Program, programs, startServer } from './lib/load-program.ts'
+import { startAnswering } from './lib/measure.ts'
 import { nativeSsh2 } from './lib/native-ssh2.ts'
 
 const { values } = parseArgs({
@@ -49,6 +51,36 @@ async function burst(module: string, work: string, o: object, wanted: number): P
   await client.stop()
   await server.stop()
   return seconds
+}
+
+/** How long one who is logged in waits for an answer while 200 others log in at once, the first time and the second. */
+async function bystander(module: string): Promise<void> {
+  const { server, port } = await startServer(module)
+  // Both are at the core that the server leaves alone; the one who looks at the clock goes first.
+  const one = startAnswering(0, join(programs, 'load-bystander.mjs'), { module: modules[0], port }, -15)
+  await one.next()
+  await sleep(1500)
+  const seen: string[] = []
+  for (const when of ['before', 'during', 'during']) {
+    if (when === 'during') {
+      await one.ask()
+      const storm = new Program(0, 'load-client.mjs', {
+        module: modules[0],
+        work: 'storm',
+        port,
+        count: 200,
+        each: 0,
+      })
+      await storm.outcome
+      await storm.stop()
+    }
+    const { p50, p99, max } = await one.ask<{ p50: number; p99: number; max: number }>()
+    seen.push(`${when} half in ${p50.toFixed(2)} ms, 99 % in ${p99.toFixed(2)}, all in ${max.toFixed(1)}`)
+    await sleep(500)
+  }
+  say(`200 logins, ${module}`, seen.join('; '))
+  await one.stop()
+  await server.stop()
 }
 
 /** MiB by which a sender grows whose reader has stopped, by not reading or altogether. */
@@ -171,6 +203,8 @@ for (const [work, o, count] of [
       `hawser takes ${others.map((other) => (own / other).toFixed(2)).join(' and ')} x the time of ssh2${others.length > 1 ? ', plain and with its addon' : ''}`,
     )
   }
+if (wanted('bystander'))
+  for (const module of ['@hawser/server', ...modules, ...native]) await bystander(module)
 if (wanted('stalled'))
   for (const way of ['exec', 'forward', 'remote forward', 'sftp'])
     for (const end of ['down', 'up'])

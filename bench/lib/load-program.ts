@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { sharedKeyFile } from '@hawser/test-kit'
 import { pinned } from './measure.ts'
 
-const programs = join(dirname(dirname(fileURLToPath(import.meta.url))), 'programs')
+export const programs = join(dirname(dirname(fileURLToPath(import.meta.url))), 'programs')
 const hostKey = sharedKeyFile('ed25519', 'host').path
 
 export interface Facts {

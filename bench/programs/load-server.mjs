@@ -28,6 +28,7 @@ if (o.module === '@hawser/server') {
       session.onExec((request) => {
         const program = request.accept()
         if (request.command.startsWith('down')) pour(program.stdout).catch(() => undefined) // the other side goes away in the end
+        if (request.command === 'echo') program.stdin.pipeTo(program.stdout).catch(() => undefined) // likewise
       })
       session.onSftp({
         open: (path) => path.text,

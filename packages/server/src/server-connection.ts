@@ -16,6 +16,7 @@ import {
   type ServerSessionOptions,
   type Session,
   securityOf,
+  type Turns,
 } from '@hawser/session'
 import { type Negotiated, NegotiationError, PolicyError } from '@hawser/transport'
 import { ProtocolError } from '@hawser/wire'
@@ -39,10 +40,14 @@ export class ServerConnection {
   #noMoreSessions = false
   #proving = false
 
-  constructor(pipe: BytePipe & PipeAddresses, options: CheckedServerOptions) {
+  /** `turns` are those that its login takes with others. */
+  constructor(pipe: BytePipe & PipeAddresses, options: CheckedServerOptions, turns?: Turns) {
     this.#options = options
     this.remote = pipe
-    this.session = beginServer(pipe, this.#sessionOptions())
+    this.session = beginServer(pipe, {
+      ...this.#sessionOptions(),
+      ...(turns === undefined ? {} : { turns }),
+    })
     this.session.onChannel = (open) => this.#channel(open)
     this.session.onRequest = (request) => this.#request(request)
     if (options.announceHostKeys !== false)

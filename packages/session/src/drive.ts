@@ -6,6 +6,7 @@ import { type Clock, idle, systemClock } from './clock.ts'
 import type { Engine, EngineEvent } from './engine.ts'
 import { ConnectionError, type Phase, phaseWords, withPhase } from './errors.ts'
 import { asError, type BytePipe } from './pipe.ts'
+import type { Turns } from './turns.ts'
 
 /** Milliseconds, but for the counts. */
 export interface Timing {
@@ -48,6 +49,10 @@ export class Drive {
   readonly #timing: Required<Omit<Timing, 'clock'>>
   readonly #clock: Clock
   readonly #trace: Trace | undefined
+  readonly #turns: Turns | undefined
+  /** What came and has to wait for its turn, the end of the pipe behind it. */
+  #waiting: Uint8Array[] = []
+  #endWaiting: { readonly error: Error | undefined } | undefined
   #phase: Phase = 'identification'
   #pumping = false
   #pumpAgain = false
@@ -76,11 +81,13 @@ export class Drive {
     readonly handlers: DriveHandlers
     readonly timing: Timing
     readonly trace?: Trace
+    readonly turns?: Turns
   }) {
     this.#pipe = o.pipe
     this.engine = o.engine
     this.#handlers = o.handlers
     this.#trace = o.trace
+    this.#turns = o.turns
     this.#clock = o.timing.clock ?? systemClock
     this.#timing = {
       readyTimeoutMs: o.timing.readyTimeoutMs ?? 20_000,
@@ -114,7 +121,10 @@ export class Drive {
   start(): void {
     this.#pipe.onData = (bytes) => this.#onData(bytes)
     this.#pipe.onDrain = () => this.#onDrain()
-    this.#pipe.onClose = (error) => this.#onClose(error)
+    this.#pipe.onClose = (error) => {
+      if (this.#waiting.length === 0) this.#onClose(error)
+      else this.#endWaiting = { error }
+    }
     this.#readyLeft = Math.max(1, this.#timing.readyTimeoutMs - this.#timing.readySpentMs)
     this.#startReadyClock()
     this.flush()
@@ -216,6 +226,22 @@ export class Drive {
   }
 
   #onData(bytes: Uint8Array): void {
+    if (this.#turns === undefined || (this.#phase === 'ready' && this.#waiting.length === 0))
+      return this.#take(bytes)
+    this.#waiting.push(this.#pipe.lends === true ? new Uint8Array(bytes) : bytes)
+    if (this.#waiting.length > 1) return
+    this.#turns.take(() => this.#takeWaiting())
+    if (this.#waiting.length > 0) this.#pipe.pause()
+  }
+
+  #takeWaiting(): void {
+    for (const bytes of this.#waiting.splice(0)) this.#take(bytes)
+    const end = this.#endWaiting
+    if (end !== undefined) this.#onClose(end.error)
+    else if (!this.#paused && !this.#closed) this.#pipe.resume()
+  }
+
+  #take(bytes: Uint8Array): void {
     if (this.#closed || this.#failed) return
     this.#received += bytes.length
     this.#heard = true

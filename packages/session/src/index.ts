@@ -12,3 +12,4 @@ export { asError, type BytePipe, fromWebStreams, type PipeAddresses } from './pi
 export { type Security, securityOf } from './security.ts'
 export { GlobalRequestError, type OpenChannelOptions, Session } from './session.ts'
 export { beginClient, beginServer, startClient, startServer } from './start.ts'
+export { Turns, type TurnsOptions } from './turns.ts'

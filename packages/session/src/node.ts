@@ -5,6 +5,10 @@ import { Duplex, pipeline, Readable, Writable } from 'node:stream'
 import type { Channel, StreamNumber } from './channel.ts'
 import { freeMemory, isWorthFreeing } from './free-memory.node.ts'
 import type { BytePipe, PipeAddresses } from './pipe.ts'
+import { Turns } from './turns.ts'
+
+/** For all servers of a process: what logins compute, 4 ms of it in a round of the event loop, so that a burst of them stalls nobody. */
+export const loginTurns = new Turns({ budgetMs: 4, now: () => performance.now(), later: setImmediate })
 
 /** Bytes held in user space before writers are asked to wait. */
 const socketHighWaterMark = 512 * 1024

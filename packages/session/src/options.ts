@@ -6,6 +6,7 @@ import type { Ident, Negotiated, RekeyLimits, SecurityPolicy } from '@hawser/tra
 import type { AttemptRecord, AuthRequest, Prompt } from '@hawser/userauth'
 import type { Trace } from '@hawser/wire'
 import type { Timing } from './drive.ts'
+import type { Turns } from './turns.ts'
 
 export type Awaitable<T> = T | PromiseLike<T>
 
@@ -144,6 +145,8 @@ export interface AuthExchange {
 }
 
 export interface ServerSessionOptions extends SessionOptions {
+  /** Where what comes before the login is over takes its turn; default: none, it is handled when it comes. */
+  readonly turns?: Turns
   readonly hostKeys: readonly Signer[]
   /** Takes each authentication request; must answer it in the end. */
   readonly onAuth: (exchange: AuthExchange) => void

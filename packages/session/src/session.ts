@@ -19,6 +19,7 @@ import { handOver, IncomingChannel, IncomingRequest, RequestInbox } from './inco
 import { LazyMap } from './lazy-map.ts'
 import type { SessionHooks } from './options.ts'
 import type { BytePipe } from './pipe.ts'
+import type { Turns } from './turns.ts'
 import { WindowGrowth } from './window-growth.ts'
 
 const noData = new Uint8Array(0)
@@ -43,6 +44,8 @@ export interface SessionParts {
   readonly hooks: SessionHooks
   /** The receive window of a channel, and how large it may become; bytes. */
   readonly windows: { readonly start: number; readonly most: number }
+  /** Where what comes before the login is over takes its turn. */
+  readonly turns?: Turns
   readonly trace?: import('@hawser/wire').Trace
 }
 
@@ -106,6 +109,7 @@ export class Session {
       engine: parts.engine,
       timing: parts.timing,
       ...(parts.trace === undefined ? {} : { trace: parts.trace }),
+      ...(parts.turns === undefined ? {} : { turns: parts.turns }),
       handlers: {
         event: (event) => this.#event(event),
         drain: () => this.#hooks.drain?.(),

@@ -81,6 +81,7 @@ export function beginServer(pipe: BytePipe, o: ServerSessionOptions): Session {
     hooks: o.hooks ?? {},
     windows: windowsOf(o),
     authentication: (created) => new ServerAuthentication(created, o),
+    ...(o.turns === undefined ? {} : { turns: o.turns }),
     ...(trace === undefined ? {} : { trace }),
   })
   session.start()

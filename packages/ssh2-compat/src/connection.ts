@@ -12,6 +12,7 @@ import {
   type IncomingChannel,
   type IncomingRequest,
 } from '@hawser/session'
+import { loginTurns } from '@hawser/session/node'
 import type { Trace } from '@hawser/wire'
 import { authContext } from './auth-context.ts'
 import { Channel } from './channel.ts'
@@ -83,6 +84,7 @@ export class Connection extends Emitter {
           maxAuthTries: mostTries,
           onAuth: (exchange) => this.#authentication(exchange),
           hooks,
+          turns: loginTurns,
           ...(settings.greeting === undefined ? {} : { greeting: lines(settings.greeting) }),
           ...(settings.banner === undefined ? {} : { banner: withLineEnd(settings.banner) }),
           ...(settings.ident === undefined ? {} : { ident: settings.ident }),

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { PipeAddresses } from '@hawser/session'
-import { fromNodeSocket } from '@hawser/session/node'
+import { fromNodeSocket, loginTurns } from '@hawser/session/node'
 import { StartupGate } from '../limits.ts'
 import { type CheckedServerOptions, checkServerOptions, type ServerOptions } from '../options.ts'
 import { Penalties } from '../penalties.ts'
@@ -133,7 +133,11 @@ export class Listener {
     const place = this.#gate.enter()
     if (place === undefined) return this.#tooMany(socket)
     const { onConnection, onReady, onConnectionError } = this.#listening
-    const connection = new ServerConnection(Object.assign(fromNodeSocket(socket), addresses), this.#options)
+    const connection = new ServerConnection(
+      Object.assign(fromNodeSocket(socket), addresses),
+      this.#options,
+      loginTurns,
+    )
     this.#connections.add(connection)
     connection.ready.then(
       () => {
