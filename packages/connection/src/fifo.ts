@@ -1,7 +1,10 @@
 /** First in, first out, in constant time on the average. */
 
+/** What a queue holds that was never used: connections have many of them, and idle ones need none. Nothing is ever put into it. */
+const none: never[] = []
+
 export class Fifo<T> {
-  #items: (T | undefined)[] = []
+  #items: (T | undefined)[] = none
   #first = 0
 
   get length(): number {
@@ -9,7 +12,8 @@ export class Fifo<T> {
   }
 
   push(item: T): void {
-    this.#items.push(item)
+    if (this.#items === none) this.#items = [item]
+    else this.#items.push(item)
   }
 
   peek(): T | undefined {
@@ -33,7 +37,7 @@ export class Fifo<T> {
   }
 
   clear(): void {
-    this.#items.length = 0
+    this.#items = none
     this.#first = 0
   }
 }

@@ -11,12 +11,15 @@ import type { Session } from './session.ts'
 
 export class ServerAuthentication implements Authentication {
   readonly #session: Session
-  readonly #options: ServerSessionOptions
+  /** Keys are renewed for as long as the connection lives; the rest is for the login. */
+  readonly #hostKeys: readonly Signer[]
+  #options: ServerSessionOptions | undefined
   #bannerSent = false
   #exchange: Exchange | undefined
 
   constructor(session: Session, options: ServerSessionOptions) {
     this.#session = session
+    this.#hostKeys = options.hostKeys
     this.#options = options
   }
 
@@ -27,6 +30,7 @@ export class ServerAuthentication implements Authentication {
 
   authenticated(): void {
     this.#exchange = undefined
+    this.#options = undefined
   }
 
   closed(): void {
@@ -37,7 +41,7 @@ export class ServerAuthentication implements Authentication {
   #sign(event: Extract<AuthenticationEvent, { type: 'ask-signature' }>): void {
     settle(
       this.#session,
-      () => hostKeySigner(this.#options.hostKeys, event.hostKey).sign(event.algorithm, event.data),
+      () => hostKeySigner(this.#hostKeys, event.hostKey).sign(event.algorithm, event.data),
       (signature, engine) => engine.transport.provideSignature(signature),
       (error) =>
         this.#session.drive.engine.transport.failSignature(
@@ -50,13 +54,14 @@ export class ServerAuthentication implements Authentication {
     switch (event.type) {
       case 'request': {
         const machine = this.#session.drive.engine.userauthServer as UserauthServer
-        if (!this.#bannerSent && this.#options.banner !== undefined) {
+        const options = this.#options as ServerSessionOptions
+        if (!this.#bannerSent && options.banner !== undefined) {
           this.#bannerSent = true
-          machine.banner(this.#options.banner)
+          machine.banner(options.banner)
         }
         const exchange = new Exchange(this.#session, machine, event.request)
         this.#exchange = exchange
-        this.#options.onAuth(exchange)
+        options.onAuth(exchange)
         return
       }
       case 'responses':

@@ -23,6 +23,7 @@ import type { Turns } from './turns.ts'
 import { WindowGrowth } from './window-growth.ts'
 
 const noData = new Uint8Array(0)
+const nothing = (): void => undefined
 const keepaliveName = globalRequests.keepalive.name
 
 interface PendingOpen {
@@ -84,12 +85,12 @@ export class Session {
   readonly #answers = new LazyMap<RequestId, Answer>()
   readonly #inbox = new RequestInbox()
   readonly #rekeys: { resolve: (n: Negotiated) => void; reject: (e: Error) => void }[] = []
-  readonly #host: ChannelHost
+  #host: ChannelHost | undefined
   #onChannel: ((open: IncomingChannel) => void) | undefined
   #error: Error | undefined
-  #resolveReady: () => void = () => undefined
-  #rejectReady: (error: Error) => void = () => undefined
-  #resolveClosed: () => void = () => undefined
+  #resolveReady: () => void = nothing
+  #rejectReady: (error: Error) => void = nothing
+  #resolveClosed: () => void = nothing
 
   constructor(parts: SessionParts) {
     this.ready = new Promise((resolve, reject) => {
@@ -117,33 +118,6 @@ export class Session {
         closed: () => this.#closed(),
       },
     })
-    const mux = parts.engine.mux
-    const drive = this.#drive
-    this.#host = {
-      write: (id, bytes, stream) => {
-        const taken = mux.write(id, bytes, stream)
-        drive.scheduleFlush()
-        return taken
-      },
-      flushed: (done) => drive.whenFlushed(done),
-      consumed: (id, bytes) => {
-        mux.consumed(id, bytes)
-        this.#growing.get(id)?.consumed(bytes)
-        drive.scheduleFlush()
-      },
-      request: (id, name, data, done) => this.#channelRequest(id, name, data, done),
-      reply: (token, ok) => this.#reply(token, ok),
-      eof: (id) => {
-        mux.eof(id)
-        drive.scheduleFlush()
-      },
-      close: (id) => {
-        mux.close(id)
-        drive.kick()
-      },
-      // Others have been seen to fail over requests that they do not know.
-      knowsEow: () => /^(?:OpenSSH|Hawser)_/.test(parts.engine.transport.remoteIdent?.software ?? ''),
-    }
     this.#authentication = parts.authentication(this)
   }
 
@@ -374,6 +348,9 @@ export class Session {
       case 'authenticated':
         this.#authentication.authenticated()
         this.#resolveReady()
+        // They hold the promise's own functions, for nothing from now on.
+        this.#resolveReady = nothing
+        this.#rejectReady = nothing
         this.#hooks.ready?.()
         return
       case 'disconnect':
@@ -410,7 +387,7 @@ export class Session {
       data,
       accept: (answer) => {
         const unusable = this.#unusable('accept a channel')
-        if (unusable !== undefined) return lostChannel(id, type, data, this.#host, unusable)
+        if (unusable !== undefined) return lostChannel(id, type, data, this.#channelHost(), unusable)
         mux.accept(id, answer)
         const channel = this.#channel(id, type, data, this.#windows.start)
         this.#drive.kick()
@@ -429,7 +406,7 @@ export class Session {
 
   /** Its window grows from `growsFrom`, or not at all. */
   #channel(id: ChannelId, type: string, data: Uint8Array, growsFrom: number | undefined): Channel {
-    const channel = new Channel({ id, type, openData: data, host: this.#host })
+    const channel = new Channel({ id, type, openData: data, host: this.#channelHost() })
     this.#channels.set(id, channel)
     if (growsFrom !== undefined)
       this.#growing.set(
@@ -437,6 +414,39 @@ export class Session {
         new WindowGrowth({ start: growsFrom, most: this.#windows.most, clock: this.clock }),
       )
     return channel
+  }
+
+  /** What channels need, made for the first of them: most connections have none at most times. */
+  #channelHost(): ChannelHost {
+    if (this.#host !== undefined) return this.#host
+    const drive = this.#drive
+    const { mux, transport } = drive.engine
+    this.#host = {
+      write: (id, bytes, stream) => {
+        const taken = mux.write(id, bytes, stream)
+        drive.scheduleFlush()
+        return taken
+      },
+      flushed: (done) => drive.whenFlushed(done),
+      consumed: (id, bytes) => {
+        mux.consumed(id, bytes)
+        this.#growing.get(id)?.consumed(bytes)
+        drive.scheduleFlush()
+      },
+      request: (id, name, data, done) => this.#channelRequest(id, name, data, done),
+      reply: (token, ok) => this.#reply(token, ok),
+      eof: (id) => {
+        mux.eof(id)
+        drive.scheduleFlush()
+      },
+      close: (id) => {
+        mux.close(id)
+        drive.kick()
+      },
+      // Others have been seen to fail over requests that they do not know.
+      knowsEow: () => /^(?:OpenSSH|Hawser)_/.test(transport.remoteIdent?.software ?? ''),
+    }
+    return this.#host
   }
 
   #grow(id: ChannelId, bytes: number, ranDry: boolean): void {

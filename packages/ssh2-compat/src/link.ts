@@ -32,25 +32,32 @@ export class Link implements ChannelOwner {
   #closedOnce = false
 
   constructor(parts: LinkParts) {
-    const { emitter, socket, hooks } = parts
+    const { emitter, socket, role, failed } = parts
+    const { ident, keys, extInfo, banner, ready, disconnect, closed } = parts.hooks
     this.#emitter = emitter
     this.#closed = parts.closed
     const pipe = fromNodeSocket(socket)
-    this.session = parts.begin(pipe, {
-      ...hooks,
+    // Set one by one: what is spread has a shape of its own in each connection, which takes more memory than the object.
+    const hooks: { -readonly [K in keyof SessionHooks]: SessionHooks[K] } = {
       keys: (negotiated, first) => {
-        hooks.keys?.(negotiated, first)
-        emitter.emit('handshake', negotiatedAlgorithms(negotiated, parts.role))
+        keys?.(negotiated, first)
+        emitter.emit('handshake', negotiatedAlgorithms(negotiated, role))
         if (!first) emitter.emit('rekey')
       },
       drain: () => this.#drained(),
-      failed: (error) => parts.failed(error),
+      failed,
       closed: () => {
-        hooks.closed?.()
+        closed?.()
         // A stream that does not tell its end is taken to end with the session.
         if (!(socket instanceof Socket)) setImmediate(() => this.#end())
       },
-    })
+    }
+    if (ident !== undefined) hooks.ident = ident
+    if (extInfo !== undefined) hooks.extInfo = extInfo
+    if (banner !== undefined) hooks.banner = banner
+    if (ready !== undefined) hooks.ready = ready
+    if (disconnect !== undefined) hooks.disconnect = disconnect
+    this.session = parts.begin(pipe, hooks)
     socket.on('end', () => emitter.emit('end'))
     socket.once('close', () => this.#end())
   }
