@@ -174,7 +174,7 @@ export const session = guardsOf('session', [
   [
     'channels that are accepted too late',
     'session.ts',
-    'if (unusable !== undefined) return lostChannel(id, type, data, this.#host, unusable)',
+    'if (unusable !== undefined) return lostChannel(id, type, data, this.#channelHost(), unusable)',
     'if (unusable !== undefined) throw unusable',
     'test/interop/answers.test.ts',
     'accept when the client has left',
