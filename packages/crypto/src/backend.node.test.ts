@@ -39,6 +39,39 @@ test('an all-zero secret of x25519 is refused where the library gives it', async
   expect(() => backend.x25519().derive(complete.x25519().publicKey)).toThrow(RangeError)
 })
 
+test('keys of 25519 are the same where the library has none as JWK', async () => {
+  const refused = vi.fn()
+  const backend = await load((real) => ({
+    createPublicKey: (input) => {
+      if (!isJwk(input)) return real.createPublicKey(input)
+      refused()
+      throw new TypeError('unsupported')
+    },
+    createPrivateKey: (input) => {
+      if (!isJwk(input)) return real.createPrivateKey(input)
+      refused()
+      throw new TypeError('unsupported')
+    },
+  }))
+  for (const one of [backend.x25519(), backend.x25519()]) {
+    const other = complete.x25519()
+    expect(one.publicKey).toHaveLength(32)
+    expect(one.derive(other.publicKey)).toEqual(other.derive(one.publicKey))
+  }
+  const seed = complete.random(32)
+  const key = {
+    type: 'ed25519',
+    seed,
+    publicKey: complete.publicFromPrivate({ type: 'ed25519', seed }),
+  } as const
+  expect(backend.publicFromPrivate(key)).toEqual(key.publicKey)
+  const signature = await complete.signer(key)('sha512', seed)
+  expect(backend.verifier(key)('sha512', seed, signature)).toBe(true)
+  expect(backend.verifier(key)('sha512', key.publicKey, signature)).toBe(false)
+  // Once for each curve, and once for private keys, is enough to know.
+  expect(refused).toHaveBeenCalledTimes(3)
+})
+
 test('without P-521 the noble backend stands in', async () => {
   const backend = await load((real) => ({
     createECDH: (name: string) => {
@@ -106,4 +139,8 @@ function isDiffieHellman(input: Parameters<typeof nodeCrypto.createPrivateKey>[0
   return Buffer.isBuffer(key) || key instanceof Uint8Array
     ? Buffer.from(key).includes(Buffer.from('2a864886f70d010301', 'hex'))
     : false
+}
+
+function isJwk(input: object | string): boolean {
+  return typeof input === 'object' && 'format' in input && input.format === 'jwk'
 }
