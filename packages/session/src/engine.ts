@@ -45,7 +45,9 @@ export type EngineEvent =
 export class Engine {
   readonly transport: Transport
   readonly mux: Mux
-  readonly #options: EngineOptions
+  readonly #trace: Trace | undefined
+  readonly #user: string | undefined
+  #userauth: EngineOptions['userauth']
   readonly #server: boolean
   #client: UserauthClient | undefined
   #authenticator: UserauthServer | undefined
@@ -53,7 +55,9 @@ export class Engine {
   #authenticated = false
 
   constructor(options: EngineOptions) {
-    this.#options = options
+    this.#trace = options.trace
+    this.#user = options.user
+    this.#userauth = options.userauth
     this.#server = options.transport.role === 'server'
     const trace = options.trace === undefined ? {} : { trace: options.trace }
     this.transport = new Transport({ ...options.transport, ...trace })
@@ -138,6 +142,7 @@ export class Engine {
         this.#enter()
         // What it knows of the login, a password perhaps, is not needed any more.
         this.#authenticator = undefined
+        this.#userauth = undefined
         return { type: 'authenticated' }
       }
       return { type: 'auth-server', event }
@@ -170,10 +175,10 @@ export class Engine {
     this.transport.send(serviceRequest.encode({ serviceName: userauthService }))
     this.#service = 'asked'
     this.#client = new UserauthClient({
-      user: this.#required('user'),
+      user: required(this.#user, 'user'),
       sessionId: this.#sessionId(),
       ...this.#announcement(),
-      ...(this.#options.trace === undefined ? {} : { trace: this.#options.trace }),
+      ...(this.#trace === undefined ? {} : { trace: this.#trace }),
     })
   }
 
@@ -195,10 +200,10 @@ export class Engine {
     this.#service = 'userauth'
     this.transport.send(serviceAccept.encode({ serviceName }))
     this.#authenticator = new UserauthServer({
-      ...this.#required('userauth'),
+      ...required(this.#userauth, 'userauth'),
       sessionId: this.#sessionId(),
       ...(this.transport.firstHostKey === undefined ? {} : { hostKey: this.transport.firstHostKey }),
-      ...(this.#options.trace === undefined ? {} : { trace: this.#options.trace }),
+      ...(this.#trace === undefined ? {} : { trace: this.#trace }),
     })
   }
 
@@ -221,10 +226,9 @@ export class Engine {
     if (id === undefined) throw new ProtocolError('a service was asked for before the key exchange was over')
     return id
   }
+}
 
-  #required<K extends 'user' | 'userauth'>(key: K): NonNullable<EngineOptions[K]> {
-    const value = this.#options[key]
-    if (value === undefined) throw new TypeError(`the engine needs the option ${key} in this role`)
-    return value as NonNullable<EngineOptions[K]>
-  }
+function required<T>(value: T | undefined, name: 'user' | 'userauth'): T {
+  if (value === undefined) throw new TypeError(`the engine needs the option ${name} in this role`)
+  return value
 }

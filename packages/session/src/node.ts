@@ -13,6 +13,8 @@ export const loginTurns = new Turns({ budgetMs: 4, now: () => performance.now(),
 /** Bytes held in user space before writers are asked to wait. */
 const socketHighWaterMark = 512 * 1024
 
+const nothing = (): void => undefined
+
 /** What sockets of ours are read into: each read is used up, or its rest copied, before the next one begins. */
 let readBuffer: Buffer | undefined
 const readSize = 64 * 1024
@@ -46,79 +48,116 @@ export function connectSocket(o: TcpNetConnectOpts): Socket {
  * a session writes once per turn, so there is nothing for Nagle's algorithm to gather, only to delay.
  */
 export function fromNodeSocket(socket: Duplex): BytePipe & PipeAddresses {
-  const net = socket as Partial<Socket>
-  const reads = lentReads.get(socket)
-  net.setNoDelay?.(true)
-  let started = false
-  let over: { readonly error: Error | undefined } | undefined
-  let congested = false
-  const close = (error?: Error): void => {
-    if (over !== undefined) return
-    over = { error }
-    if (started) pipe.onClose(error)
+  return new SocketPipe(socket)
+}
+
+/** A class rather than closures: of a server's idle connection, fifteen of them took more memory than the socket itself. */
+class SocketPipe implements BytePipe {
+  onData: (bytes: Uint8Array) => void = nothing
+  onDrain: () => void = nothing
+  onClose: (error?: Error) => void = nothing
+  readonly lends: boolean
+  readonly remoteAddress?: string
+  readonly remotePort?: number
+  readonly localAddress?: string
+  readonly localPort?: number
+  readonly #socket: Duplex
+  /** Other streams may keep what they have taken. */
+  readonly #plain: boolean
+  #started = false
+  #over = false
+  #error: Error | undefined
+  #congested = false
+
+  constructor(socket: Duplex) {
+    this.#socket = socket
+    this.#plain = Object.getPrototypeOf(socket) === Socket.prototype && !Object.hasOwn(socket, 'write')
+    const net = socket as Partial<Socket>
+    const reads = lentReads.get(socket)
+    this.lends = reads !== undefined
+    if (net.remoteAddress !== undefined) this.remoteAddress = net.remoteAddress
+    if (net.remotePort !== undefined) this.remotePort = net.remotePort
+    if (net.localAddress !== undefined) this.localAddress = net.localAddress
+    if (net.localPort !== undefined) this.localPort = net.localPort
+    net.setNoDelay?.(true)
+    // Nothing may pass by before somebody listens.
+    socket.pause()
+    if (reads !== undefined) reads.onBytes = (bytes) => this.onData(bytes)
+    // A runtime that does not know `onread` gives its bytes here, and they are the session's own.
+    socket.on('data', (bytes: Uint8Array | string) => {
+      this.onData(typeof bytes === 'string' ? Buffer.from(bytes) : bytes)
+    })
+    socket.on('drain', () => this.#drained())
+    socket.on('end', () => this.#close())
+    socket.on('close', () => {
+      this.#close()
+      // A half-closed socket has told of its end before; whoever still waits to write to it waits no longer.
+      this.#drained()
+    })
+    socket.on('error', (error: Error) => this.#close(error))
   }
-  const afterwards = (free: boolean): boolean => {
-    congested = !free && socket.writableLength > socketHighWaterMark
-    return !congested
+
+  write(bytes: Uint8Array): boolean {
+    return this.#afterwards(this.#socket.write(bytes))
   }
-  // Other streams may keep what they have taken.
-  const plain = Object.getPrototypeOf(socket) === Socket.prototype && !Object.hasOwn(socket, 'write')
-  const pipe: BytePipe & { -readonly [K in keyof PipeAddresses]: PipeAddresses[K] } = {
-    onData: () => undefined,
-    onDrain: () => undefined,
-    onClose: () => undefined,
-    write: (bytes) => afterwards(socket.write(bytes)),
-    give: (bytes) =>
-      afterwards(
-        plain && isWorthFreeing(bytes)
-          ? socket.write(bytes, () => freeMemory(bytes.buffer as ArrayBuffer))
-          : socket.write(bytes),
-      ),
-    cork: () => socket.cork(),
-    uncork: () => socket.uncork(),
-    pause: () => void socket.pause(),
-    resume() {
-      if (!started) {
-        started = true
-        if (socket.destroyed) close()
-        if (over !== undefined) {
-          const { error } = over
-          queueMicrotask(() => pipe.onClose(error))
-          return
-        }
+
+  give(bytes: Uint8Array): boolean {
+    return this.#afterwards(
+      this.#plain && isWorthFreeing(bytes)
+        ? this.#socket.write(bytes, () => freeMemory(bytes.buffer as ArrayBuffer))
+        : this.#socket.write(bytes),
+    )
+  }
+
+  cork(): void {
+    this.#socket.cork()
+  }
+
+  uncork(): void {
+    this.#socket.uncork()
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    if (!this.#started) {
+      this.#started = true
+      if (this.#socket.destroyed) this.#over = true
+      if (this.#over) {
+        queueMicrotask(() => this.onClose(this.#error))
+        return
       }
-      socket.resume()
-    },
-    end: () => void socket.end(),
-    destroy: (error) => void socket.destroy(error),
-    lends: reads !== undefined,
+    }
+    this.#socket.resume()
   }
-  if (net.remoteAddress !== undefined) pipe.remoteAddress = net.remoteAddress
-  if (net.remotePort !== undefined) pipe.remotePort = net.remotePort
-  if (net.localAddress !== undefined) pipe.localAddress = net.localAddress
-  if (net.localPort !== undefined) pipe.localPort = net.localPort
-  // Nothing may pass by before somebody listens.
-  socket.pause()
-  if (reads !== undefined) reads.onBytes = (bytes) => pipe.onData(bytes)
-  // A runtime that does not know `onread` gives its bytes here, and they are the session's own.
-  socket.on('data', (bytes: Uint8Array | string) => {
-    pipe.onData(typeof bytes === 'string' ? Buffer.from(bytes) : bytes)
-  })
-  socket.on('drain', () => {
-    if (!congested) return
-    congested = false
-    pipe.onDrain()
-  })
-  socket.on('end', () => close())
-  socket.on('close', () => {
-    close()
-    // A half-closed socket has told of its end before; whoever still waits to write to it waits no longer.
-    if (!congested) return
-    congested = false
-    pipe.onDrain()
-  })
-  socket.on('error', (error: Error) => close(error))
-  return pipe
+
+  end(): void {
+    this.#socket.end()
+  }
+
+  destroy(error?: Error): void {
+    this.#socket.destroy(error)
+  }
+
+  #close(error?: Error): void {
+    if (this.#over) return
+    this.#over = true
+    this.#error = error
+    if (this.#started) this.onClose(error)
+  }
+
+  #afterwards(free: boolean): boolean {
+    this.#congested = !free && this.#socket.writableLength > socketHighWaterMark
+    return !this.#congested
+  }
+
+  #drained(): void {
+    if (!this.#congested) return
+    this.#congested = false
+    this.onDrain()
+  }
 }
 
 /** Options of {@link toNodeDuplex}. */
