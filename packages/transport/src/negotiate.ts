@@ -101,7 +101,7 @@ export function negotiate(input: NegotiationInput): Negotiated {
     chosen[row.category] = name
   }
   if (!input.strict && input.refuseTerrapin === true) refuseTerrapin(input, terrapinProne(chosen))
-  return Object.freeze({ ...chosen, strict: input.strict })
+  return Object.freeze(Object.assign(chosen, { strict: input.strict }))
 }
 
 /** Nothing is sent by then but our KEXINIT, so that a client cannot take the next of its ciphers: the server has chosen the same one. */
