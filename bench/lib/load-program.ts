@@ -77,6 +77,8 @@ export class Program {
   }
 
   async stop(): Promise<void> {
+    // One that has failed is gone already.
+    if (this.#child.exitCode !== null) return
     const ended = once(this.#child, 'exit')
     this.#child.kill('SIGCONT')
     this.#child.stdin.end()
