@@ -236,7 +236,6 @@ describe('our client and our server', () => {
       'ada in',
       'ada none requested',
       'ada in',
-      `ada ${method} requested`,
       `ada ${method} rsa-sha2-256`,
     ])
     expect(trace.filter((line) => line === 'bob in')).toHaveLength(1)
