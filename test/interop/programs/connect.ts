@@ -12,7 +12,7 @@ try {
     user: user ?? '',
     auth: [
       password === undefined
-        ? { method: 'publickey', signer: parsePrivateKey(readFileSync(keyPath ?? '')) }
+        ? { method: 'publickey', probe: true, signer: parsePrivateKey(readFileSync(keyPath ?? '')) }
         : { method: 'password', password },
     ],
     hostKey: { keys: [parsePublicKey(hostKey ?? '')] },
